@@ -34,6 +34,9 @@ class IssuerUrls:
     crl: str | None = None
 
 
+NO_URLS = IssuerUrls()
+
+
 def extension(value: x509.ExtensionType, *, critical: bool = False) -> AnyExtension:
     return x509.Extension(value.oid, critical, value)
 
@@ -42,9 +45,7 @@ def profile_extensions(profile: Profile, *, is_rsa: bool) -> list[AnyExtension]:
     """What every certificate of this profile says, whoever signs it."""
     found = [extension(_key_usage(profile, is_rsa=is_rsa), critical=True)]
     if profile.ca:
-        found.insert(
-            0, extension(x509.BasicConstraints(ca=True, path_length=profile.path_length), critical=True)
-        )
+        found.insert(0, extension(x509.BasicConstraints(ca=True, path_length=profile.path_length), critical=True))
     if profile.extended_key_usage:
         found.append(extension(x509.ExtendedKeyUsage(profile.extended_key_usage)))
     if profile.policies:

@@ -66,9 +66,7 @@ def application(text: str) -> str:
 def trust_domain(text: str) -> str:
     """A SPIFFE trust domain: a lower-case host-like name. Raises InvalidInput."""
     if not _TRUST_DOMAIN.fullmatch(text):
-        raise InvalidInput(
-            f"trust domain {shown(text)} is not allowed", hint="use a name such as example.org"
-        )
+        raise InvalidInput(f"trust domain {shown(text)} is not allowed", hint="use a name such as example.org")
     return text
 
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from handclasp.errors import InvalidInput, PathInvalid, RequestRejected
 from handclasp.pki.extensions import (
+    NO_URLS,
     AnyExtension,
     IssuerUrls,
     extension,
@@ -51,7 +52,7 @@ class IssuingAuthority:
 
     certificate: x509.Certificate
     key: PrivateKey = field(repr=False)
-    urls: IssuerUrls = IssuerUrls()
+    urls: IssuerUrls = NO_URLS
     _shared: dict[tuple[Profile, bool], list[AnyExtension]] = field(default_factory=dict, repr=False)
 
     @cached_property

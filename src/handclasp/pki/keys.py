@@ -29,7 +29,7 @@ _CURVES: dict[str, tuple[KeyAlgorithm, type[ec.EllipticCurve]]] = {
     "secp256r1": (KeyAlgorithm.P256, ec.SECP256R1),
     "secp384r1": (KeyAlgorithm.P384, ec.SECP384R1),
 }
-_CURVE_OF = {algorithm: curve for algorithm, curve in _CURVES.values()}
+_CURVE_OF = dict(_CURVES.values())
 _RSA_BITS = {KeyAlgorithm.RSA2048: 2048, KeyAlgorithm.RSA3072: 3072, KeyAlgorithm.RSA4096: 4096}
 
 #: CA/Browser Forum Baseline Requirements 6.1.6: exponents below 2^16 + 1 are not for new keys.
@@ -62,9 +62,7 @@ def seal(key: PrivateKey, passphrase: bytes | None = None) -> PrivateKeyPem:
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
         encryption = serialization.BestAvailableEncryption(passphrase)
-    return PrivateKeyPem(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    )
+    return PrivateKeyPem(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
 
 
 def is_encrypted(pem: bytes) -> bool:
@@ -81,9 +79,7 @@ def open_sealed(pem: bytes, passphrase: bytes | None = None, what: str = "the pr
     if is_encrypted(pem) and passphrase is None:
         raise KeyUnavailable(f"{what} is encrypted and no passphrase was given")
     given = passphrase if is_encrypted(pem) or b"-----BEGIN " not in pem else None
-    loader = (
-        serialization.load_pem_private_key if b"-----BEGIN " in pem else serialization.load_der_private_key
-    )
+    loader = serialization.load_pem_private_key if b"-----BEGIN " in pem else serialization.load_der_private_key
     try:
         return supported(loader(pem, given), what)
     except (ValueError, TypeError):
@@ -120,9 +116,7 @@ def _rsa_faults(key: rsa.RSAPublicKey) -> list[str]:
         faults.append(f"RSA keys have {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, this one {key.key_size}")
     exponent = key.public_numbers().e
     if exponent < MIN_RSA_EXPONENT or exponent % 2 == 0:
-        faults.append(
-            f"the RSA public exponent is {exponent}; it must be odd and at least {MIN_RSA_EXPONENT}"
-        )
+        faults.append(f"the RSA public exponent is {exponent}; it must be odd and at least {MIN_RSA_EXPONENT}")
     return faults
 
 
@@ -131,9 +125,7 @@ def describe(key: PublicKeyTypes) -> str:
     if isinstance(key, rsa.RSAPublicKey):
         return f"RSA-{key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(
-            key.curve.name, key.curve.name
-        )
+        return {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}.get(key.curve.name, key.curve.name)
     return type(key).__name__.removesuffix("PublicKey").lstrip("_")
 
 

@@ -79,8 +79,11 @@ def verify_path(
     *,
     now: datetime,
     usage: x509.ObjectIdentifier = CLIENT_AUTH,
+    as_ca: bool = False,
 ) -> CertificationPath:
     """The path from `end_entity` to one of `anchors`, valid at `now` for `usage`.
+
+    With `as_ca` the first certificate is itself an issuer and is checked as one.
 
     Raises PathInvalid with the fault of the most promising path: one that reaches an anchor but breaks a rule
     says more than one that never gets there.
@@ -89,7 +92,7 @@ def verify_path(
     faults: list[PathInvalid] = []
     for candidate in found.paths((end_entity,)):
         try:
-            _check(candidate, now, usage)
+            _check(candidate, now, usage, as_ca=as_ca)
         except PathInvalid as fault:
             faults.append(fault)
         else:
@@ -102,9 +105,7 @@ def verify_path(
 class _Search:
     """Depth first from the end entity upwards, matching issuer names and checking each signature once."""
 
-    def __init__(
-        self, intermediates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]
-    ) -> None:
+    def __init__(self, intermediates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> None:
         self._anchors = anchors
         self._intermediates = intermediates
         self._checks = 0
@@ -137,9 +138,7 @@ class _Search:
 
     def dead_end(self, end_entity: x509.Certificate) -> PathInvalid:
         if self._too_long:
-            return _fault(
-                Fault.PATH_TOO_LONG, end_entity, f"has no path of at most {MAX_CERTIFICATES} certificates"
-            )
+            return _fault(Fault.PATH_TOO_LONG, end_entity, f"has no path of at most {MAX_CERTIFICATES} certificates")
         if self._bad_signature is not None:
             return _fault(
                 Fault.SIGNATURE,
@@ -152,16 +151,14 @@ class _Search:
         return _fault(Fault.NO_ISSUER, end_entity, f"has no path to a trust anchor: its issuer is {issuer}")
 
 
-def _check(path: tuple[x509.Certificate, ...], now: datetime, usage: x509.ObjectIdentifier) -> None:
+def _check(path: tuple[x509.Certificate, ...], now: datetime, usage: x509.ObjectIdentifier, *, as_ca: bool) -> None:
     # From the anchor down, as 6.1 walks. 6.1.1 (d): a trust anchor is a name and a key; its own extensions
     # do not limit the path, but an expired anchor is refused as every TLS library does.
     for depth in range(len(path) - 1, -1, -1):
         certificate = path[depth]
         # 6.1.3 (a)(2): valid at this moment
         if now > certificate.not_valid_after_utc:
-            raise _fault(
-                Fault.EXPIRED, certificate, f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-            )
+            raise _fault(Fault.EXPIRED, certificate, f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
         if now < certificate.not_valid_before_utc:
             raise _fault(
                 Fault.NOT_YET_VALID,
@@ -178,9 +175,9 @@ def _check(path: tuple[x509.Certificate, ...], now: datetime, usage: x509.Object
                     certificate,
                     f"has a critical extension we do not process: {extension.oid.dotted_string}",
                 )
-        if 0 < depth < len(path) - 1 or (depth == len(path) - 1 and depth > 0):
+        if depth > 0 or as_ca:
             _check_ca(certificate, extensions, below=path[1:depth], is_anchor=depth == len(path) - 1)
-        _check_usage(certificate, extensions, usage, is_end_entity=depth == 0)
+        _check_usage(certificate, extensions, usage, is_end_entity=depth == 0 and not as_ca)
 
 
 def _check_ca(
@@ -209,9 +206,7 @@ def _check_ca(
     # 6.1.4 (n): keyCertSign
     key_usage = _value(extensions, x509.KeyUsage)
     if key_usage is not None and not key_usage.key_cert_sign:
-        raise _fault(
-            Fault.NOT_A_CA, certificate, "may not sign certificates: its key usage lacks keyCertSign"
-        )
+        raise _fault(Fault.NOT_A_CA, certificate, "may not sign certificates: its key usage lacks keyCertSign")
 
 
 def _check_usage(
@@ -224,21 +219,13 @@ def _check_usage(
     # 4.2.1.12: every certificate that names purposes must name this one, the CAs too, as TLS libraries read it.
     # One that names none allows all, so certificates made with plain OpenSSL pass; our own always name one.
     purposes = _value(extensions, x509.ExtendedKeyUsage)
-    if (
-        purposes is not None
-        and usage not in purposes
-        and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes
-    ):
-        raise _fault(
-            Fault.USAGE, certificate, f"may not be used for {usage._name}: its extended key usage lacks it"
-        )
+    if purposes is not None and usage not in purposes and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE not in purposes:
+        raise _fault(Fault.USAGE, certificate, f"may not be used for {usage._name}: its extended key usage lacks it")
     if not is_end_entity:
         return
     key_usage = _value(extensions, x509.KeyUsage)
     if key_usage is not None and not key_usage.digital_signature:
-        raise _fault(
-            Fault.USAGE, certificate, "cannot sign a TLS handshake: its key usage lacks digitalSignature"
-        )
+        raise _fault(Fault.USAGE, certificate, "cannot sign a TLS handshake: its key usage lacks digitalSignature")
 
 
 def _check_strength(certificate: x509.Certificate, *, is_anchor: bool) -> None:

@@ -59,9 +59,7 @@ def load_csr(data: bytes, what: str = "the CSR") -> x509.CertificateSigningReque
             return x509.load_pem_x509_csr(data)
         return x509.load_der_x509_csr(data)
     except ValueError:
-        raise InvalidInput(
-            _not_that(data, what, "certificate signing request", "CERTIFICATE REQUEST")
-        ) from None
+        raise InvalidInput(_not_that(data, what, "certificate signing request", "CERTIFICATE REQUEST")) from None
 
 
 def certificate_pem(*certificates: x509.Certificate) -> bytes:

@@ -1,0 +1,1 @@
+"""Custody: where CA private keys rest."""

@@ -1,0 +1,41 @@
+"""CA keys as PKCS#8 PEM files, 0600 in a folder of 0700; the root's encrypted with its passphrase (PBES2).
+
+Looser modes are refused, not repaired: a key that others could read has to be considered read.
+"""
+
+from pathlib import Path
+
+from handclasp.atomic_file import check_private, make_private_folder, write_atomically
+from handclasp.errors import KeyUnavailable
+from handclasp.pki.keys import PrivateKey, open_sealed, seal
+
+
+class FileCustody:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> None:
+        path = self._path(name)
+        try:
+            make_private_folder(self._folder)
+            check_private(self._folder)
+            if path.exists():
+                raise KeyUnavailable(f"a key named {name} is in custody already")
+            write_atomically(path, bytes(seal(key, passphrase)))
+        except OSError as error:
+            raise KeyUnavailable(f"key {path} cannot be written: {error.strerror}") from error
+
+    def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:
+        path = self._path(name)
+        try:
+            check_private(self._folder)
+            check_private(path)
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise KeyUnavailable(f"no key at {path}", hint="is this the state folder the CA was made in?") from None
+        except OSError as error:
+            raise KeyUnavailable(f"key {path} cannot be read: {error.strerror}") from error
+        return open_sealed(content, passphrase, f"key {path}")
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.key"

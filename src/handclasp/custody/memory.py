@@ -1,0 +1,19 @@
+"""CA keys in memory: for tests. The same contract, sealed and opened as the file adapter does."""
+
+from handclasp.errors import KeyUnavailable
+from handclasp.pki.keys import PrivateKey, PrivateKeyPem, open_sealed, seal
+
+
+class MemoryCustody:
+    def __init__(self) -> None:
+        self._keys: dict[str, PrivateKeyPem] = {}
+
+    def keep(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> None:
+        if name in self._keys:
+            raise KeyUnavailable(f"a key named {name} is in custody already")
+        self._keys[name] = seal(key, passphrase)
+
+    def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:
+        if name not in self._keys:
+            raise KeyUnavailable(f"no key named {name}")
+        return open_sealed(self._keys[name], passphrase, f"key {name}")

@@ -1,0 +1,1 @@
+"""Delivery: how a client gets its new key and certificate."""

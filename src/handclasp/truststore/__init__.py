@@ -1,0 +1,1 @@
+"""Trust stores: what gateways trust, published where they read it."""
