@@ -84,7 +84,7 @@ class FolderDelivery:
     def _remove_old(self, current: Path, names: set[str]) -> None:
         """Generations before this one, and links to files this one does not have (no old key beside a new CSR's)."""
         for entry in self._folder.iterdir():
-            if entry.name.startswith("..") and entry.name != _DATA and entry.name != current.name and entry.is_dir():
+            if entry.name.startswith("..") and entry.name not in {_DATA, current.name} and entry.is_dir():
                 shutil.rmtree(entry, ignore_errors=True)
             elif entry.is_symlink() and entry.name not in names and str(entry.readlink()).startswith(_DATA):
                 entry.unlink()

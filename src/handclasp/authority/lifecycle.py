@@ -1,0 +1,44 @@
+"""What may happen to a client and to a certificate, as one table each; docs/architecture.md draws them."""
+
+from enum import StrEnum
+
+from handclasp.errors import TransitionRefused
+from handclasp.registry.records import CertificateStatus, ClientStatus
+
+
+class Event(StrEnum):
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    REVOKE = "revoke"
+
+
+#: An event that leads to the status one already has changes nothing and is no error: commands can be repeated.
+CLIENT_TRANSITIONS: dict[tuple[ClientStatus, Event], ClientStatus] = {
+    (ClientStatus.ACTIVE, Event.SUSPEND): ClientStatus.SUSPENDED,
+    (ClientStatus.ACTIVE, Event.RESUME): ClientStatus.ACTIVE,
+    (ClientStatus.ACTIVE, Event.REVOKE): ClientStatus.REVOKED,
+    (ClientStatus.SUSPENDED, Event.SUSPEND): ClientStatus.SUSPENDED,
+    (ClientStatus.SUSPENDED, Event.RESUME): ClientStatus.ACTIVE,
+    (ClientStatus.SUSPENDED, Event.REVOKE): ClientStatus.REVOKED,
+    (ClientStatus.REVOKED, Event.REVOKE): ClientStatus.REVOKED,
+}
+
+#: Revocation is final (RFC 5280 5.3.1: only certificateHold can be undone, and suspending a client is that).
+CERTIFICATE_TRANSITIONS: dict[tuple[CertificateStatus, Event], CertificateStatus] = {
+    (CertificateStatus.ACTIVE, Event.REVOKE): CertificateStatus.REVOKED,
+    (CertificateStatus.REVOKED, Event.REVOKE): CertificateStatus.REVOKED,
+}
+
+
+def next_client_status(client_id: str, status: ClientStatus, event: Event) -> ClientStatus:
+    """Raises TransitionRefused for an event the status does not allow."""
+    try:
+        return CLIENT_TRANSITIONS[status, event]
+    except KeyError:
+        raise TransitionRefused(
+            f"client {client_id} is {status.value}: it cannot be {_PAST[event]}",
+            hint="revocation is final; register the client under a new name",
+        ) from None
+
+
+_PAST = {Event.SUSPEND: "suspended", Event.RESUME: "resumed", Event.REVOKE: "revoked"}

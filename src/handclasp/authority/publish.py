@@ -1,0 +1,59 @@
+"""Publish the trust store: every active issuer, intermediates included, checked before anybody reads it.
+
+Intermediates are published because clients that send their chain against a root-only store were refused by API
+Gateway; and trust is added before it is used, so this comes before the first certificate of a new intermediate.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+
+from handclasp.authority.recording import details, epoch
+from handclasp.errors import NotEstablished, TruststoreRejected
+from handclasp.pki.pem import certificate_pem
+from handclasp.registry.port import Reader, Registry
+from handclasp.registry.records import IssuerKind, IssuerStatus
+from handclasp.truststore.port import Truststore
+from handclasp.truststore.rules import Finding, check_bundle
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """`changed` is false when the published bundle was this one already."""
+
+    location: str
+    certificates: int
+    changed: bool
+    findings: tuple[Finding, ...]
+
+
+def trust_bundle(registry: Reader) -> bytes:
+    """Roots first, then intermediates; only the active. Raises NotEstablished."""
+    active = [i for i in registry.issuers() if i.status is IssuerStatus.ACTIVE]
+    if not active:
+        raise NotEstablished("there is no authority here yet", hint="run: handclasp init")
+    active.sort(key=lambda issuer: (issuer.kind is not IssuerKind.ROOT, issuer.created_at))
+    return certificate_pem(*(x509.load_der_x509_certificate(issuer.der) for issuer in active))
+
+
+def publish(*, registry: Registry, truststore: Truststore, actor: str, now: datetime) -> Publication:
+    """Raises TruststoreRejected, and publishes nothing, if the bundle breaks a rule gateways depend on."""
+    bundle = trust_bundle(registry)
+    findings = check_bundle(bundle, now)
+    if errors := [f.message for f in findings if f.severity == "error"]:
+        raise TruststoreRejected(
+            "the trust store would break a rule: " + "; ".join(errors), hint="handclasp ca list shows the issuers"
+        )
+    changed = truststore.read() != bundle
+    if changed:
+        truststore.publish(bundle)
+        with registry.change() as change:
+            change.record(
+                at=epoch(now),
+                actor=actor,
+                action="truststore.publish",
+                subject=truststore.location(),
+                details=details(certificates=bundle.count(b"BEGIN CERTIFICATE")),
+            )
+    return Publication(truststore.location(), bundle.count(b"BEGIN CERTIFICATE"), changed, tuple(findings))

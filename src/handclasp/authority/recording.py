@@ -1,0 +1,67 @@
+"""From X.509 to the registry's records."""
+
+import json
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from handclasp.pki.keys import spki
+from handclasp.pki.naming import fingerprint, issuer_id, public_key_id, serial_text
+from handclasp.registry.records import Certificate, CertificateStatus, Issuer, IssuerKind, IssuerStatus
+
+
+def certificate_record(
+    certificate: x509.Certificate,
+    *,
+    issuer: str,
+    client_id: str | None,
+    profile: str,
+    now: datetime,
+    subject_public_key_info: bytes | None = None,
+    status: CertificateStatus = CertificateStatus.ACTIVE,
+) -> Certificate:
+    """`issuer` is the issuer's id. The key's DER may be handed in by whoever has it already."""
+    return Certificate(
+        issuer_id=issuer,
+        serial_number=serial_text(certificate.serial_number),
+        fingerprint=fingerprint(certificate),
+        client_id=client_id,
+        profile=profile,
+        subject=certificate.subject.rfc4514_string(),
+        public_key_id=public_key_id(subject_public_key_info or spki(certificate.public_key())),
+        not_before=epoch(certificate.not_valid_before_utc),
+        not_after=epoch(certificate.not_valid_after_utc),
+        status=status,
+        created_at=epoch(now),
+        der=certificate.public_bytes(Encoding.DER),
+    )
+
+
+def issuer_record(
+    certificate: x509.Certificate, *, kind: IssuerKind, key_name: str | None, parent_id: str | None, now: datetime
+) -> Issuer:
+    return Issuer(
+        issuer_id=issuer_id(certificate),
+        kind=kind,
+        subject=certificate.subject.rfc4514_string(),
+        serial_number=serial_text(certificate.serial_number),
+        fingerprint=fingerprint(certificate),
+        not_before=epoch(certificate.not_valid_before_utc),
+        not_after=epoch(certificate.not_valid_after_utc),
+        status=IssuerStatus.ACTIVE,
+        key_name=key_name,
+        parent_id=parent_id,
+        created_at=epoch(now),
+        der=certificate.public_bytes(Encoding.DER),
+    )
+
+
+def epoch(moment: datetime) -> int:
+    """Whole seconds since 1970, UTC."""
+    return int(moment.timestamp())
+
+
+def details(**facts: object) -> str:
+    """An audit entry's details: JSON with sorted keys, facts that are None left out."""
+    return json.dumps({key: value for key, value in facts.items() if value is not None}, sort_keys=True)

@@ -1,0 +1,80 @@
+"""Settings -> adapters: the only place that turns URLs into backends, and imports one only when it is named.
+
+A new backend is one file, and one line in a table here.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from handclasp.custody.port import Custody
+from handclasp.delivery.port import Delivery
+from handclasp.errors import InvalidInput, NotEstablished
+from handclasp.registry.port import Registry
+from handclasp.settings import Settings
+from handclasp.truststore.port import Truststore
+
+
+def open_registry(settings: Settings, *, create: bool = False) -> Registry:
+    """The registry. Raises NotEstablished if there is none yet and `create` is false."""
+    scheme, rest = _split(settings.registry, "registry", _REGISTRIES)
+    return _REGISTRIES[scheme](settings, rest, create)
+
+
+def open_custody(settings: Settings) -> Custody:
+    scheme, rest = _split(settings.custody, "custody", _CUSTODIES)
+    return _CUSTODIES[scheme](settings, rest)
+
+
+def open_truststore(settings: Settings) -> Truststore:
+    scheme, rest = _split(settings.truststore, "truststore", _TRUSTSTORES)
+    return _TRUSTSTORES[scheme](settings, rest)
+
+
+def open_delivery(settings: Settings) -> Delivery:
+    scheme, rest = _split(settings.delivery, "delivery", _DELIVERIES)
+    return _DELIVERIES[scheme](settings, rest)
+
+
+def _sqlite(settings: Settings, rest: str, create: bool) -> Registry:
+    from handclasp.registry.sqlite import SqliteRegistry  # noqa: PLC0415
+
+    # sqlite:///name is a path in the state folder, sqlite:////name an absolute one
+    path = settings.state / rest.removeprefix("///")
+    if not create and not path.exists():
+        raise NotEstablished(f"there is no authority in {settings.state}", hint="run: handclasp init")
+    return SqliteRegistry(path)
+
+
+def _file_custody(settings: Settings, rest: str) -> Custody:
+    from handclasp.custody.file import FileCustody  # noqa: PLC0415
+
+    return FileCustody(settings.state / rest)
+
+
+def _file_truststore(settings: Settings, rest: str) -> Truststore:
+    from handclasp.truststore.file import FileTruststore  # noqa: PLC0415
+
+    return FileTruststore(settings.state / rest)
+
+
+def _file_delivery(settings: Settings, rest: str) -> Delivery:
+    from handclasp.delivery.file import FileDelivery  # noqa: PLC0415
+
+    return FileDelivery(settings.state / rest)
+
+
+_REGISTRIES: dict[str, Callable[[Settings, str, bool], Registry]] = {"sqlite": _sqlite}
+_CUSTODIES: dict[str, Callable[[Settings, str], Custody]] = {"file": _file_custody}
+_TRUSTSTORES: dict[str, Callable[[Settings, str], Truststore]] = {"file": _file_truststore}
+_DELIVERIES: dict[str, Callable[[Settings, str], Delivery]] = {"file": _file_delivery}
+
+
+def _split(url: str, setting: str, known: Mapping[str, Callable[..., object]]) -> tuple[str, str]:
+    scheme, _, rest = url.partition(":")
+    if scheme not in known:
+        raise InvalidInput(
+            f"setting {setting} names an unknown backend: {url!r}", hint=f"known: {', '.join(sorted(known))}"
+        )
+    if not rest.strip("/") or Path(rest).name in {"", ".", ".."}:
+        raise InvalidInput(f"setting {setting} names no place: {url!r}")
+    return scheme, rest
