@@ -1,0 +1,1 @@
+"""The gateway: registry + trust store + settings -> what to allow, kill and say. One folder per proxy."""

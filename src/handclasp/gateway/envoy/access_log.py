@@ -1,0 +1,88 @@
+"""The access log: one JSON line a request, with who, which certificate, the decision and its reason.
+
+Three shapes of one line, each written when its filter fits, because Envoy's formatters cannot choose:
+- allow: the request carries x-client-id, which only a route of the table adds
+- kill: the kill list refused it; the reason is the name of the rule that did
+- deny: the table refused it; the reason is the name of the route
+and for connections that never became HTTP: handshake.
+"""
+
+from typing import Any
+
+from handclasp.gateway.identity_headers import PREFIX
+
+Json = dict[str, Any]
+
+_FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+_RBAC = "envoy.filters.http.rbac"
+
+_REQUEST = {
+    "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+    "method": "%REQ(:METHOD)%",
+    # Without the query: it may hold what does not belong into a log.
+    "path": "%PATH(NQ)%",
+    "protocol": "%PROTOCOL%",
+    "status": "%RESPONSE_CODE%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
+    "duration_ms": "%DURATION%",
+    "bytes_in": "%BYTES_RECEIVED%",
+    "bytes_out": "%BYTES_SENT%",
+    "peer": "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "tls": "%DOWNSTREAM_TLS_VERSION%",
+    "serial": "%DOWNSTREAM_PEER_SERIAL%",
+    "fingerprint": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
+}
+_HANDSHAKE = {
+    "time": _REQUEST["time"],
+    "decision": "deny",
+    "reason": "handshake",
+    "details": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+    "peer": _REQUEST["peer"],
+    "duration_ms": _REQUEST["duration_ms"],
+}
+
+_HAS_IDENTITY = {"header_filter": {"header": {"name": f"{PREFIX}id", "present_match": True}}}
+_NO_IDENTITY = {"header_filter": {"header": {"name": f"{PREFIX}id", "present_match": True, "invert_match": True}}}
+
+
+def _killed(*, yes: bool) -> Json:
+    denied = {
+        "filter": _RBAC,
+        "path": [{"key": "enforced_engine_result"}],
+        "value": {"string_match": {"exact": "denied"}},
+        "invert": not yes,
+    }
+    return {"metadata_filter": {"matcher": denied, "match_if_key_not_found": {"value": not yes}}}
+
+
+_HANDSHAKE_FAILED = {
+    "extension_filter": {
+        "name": "handshake_failed",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            "expression": "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''",
+        },
+    }
+}
+
+_SHAPES: dict[str, tuple[Json, Json]] = {
+    "allow": (_HAS_IDENTITY, {"decision": "allow", "reason": "allowed", "client_id": "%REQ(X-CLIENT-ID)%", **_REQUEST}),
+    "kill": (
+        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=True)]}},
+        {"decision": "deny", "reason": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%", **_REQUEST},
+    ),
+    "deny": (
+        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False)]}},
+        {"decision": "deny", "reason": "%ROUTE_NAME%", **_REQUEST},
+    ),
+    "handshake": (_HANDSHAKE_FAILED, _HANDSHAKE),
+}
+
+
+def access_log(path: str, kind: str) -> Json:
+    """The access logger of one of the shapes above."""
+    chosen, fields = _SHAPES[kind]
+    log = {"@type": _FILE_LOG, "path": path, "log_format": {"json_format": fields, "omit_empty_values": True}}
+    return {"name": kind, "filter": chosen, "typed_config": log}
