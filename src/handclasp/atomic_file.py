@@ -50,6 +50,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def point_link(link: Path, target: str) -> None:
     """Make `link` a symbolic link to `target`, replacing the link that was there in one step."""
+    _remove_abandoned(link.parent)
     part = link.parent / f".{link.name.lstrip('.')}.{os.getpid()}.part"
     part.unlink(missing_ok=True)
     part.symlink_to(target)

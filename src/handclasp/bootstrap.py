@@ -5,13 +5,18 @@ A new backend is one file, and one line in a table here.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from handclasp.custody.port import Custody
-from handclasp.delivery.port import Delivery
 from handclasp.errors import InvalidInput, NotEstablished
 from handclasp.registry.port import Registry
 from handclasp.settings import Settings
 from handclasp.truststore.port import Truststore
+
+if TYPE_CHECKING:  # these lead to cryptography, which listing clients does not need
+    from handclasp.authority.practice import Practice
+    from handclasp.custody.port import Custody
+    from handclasp.delivery.file import FolderDelivery
+    from handclasp.delivery.port import Delivery
 
 
 def open_registry(settings: Settings, *, create: bool = False) -> Registry:
@@ -20,7 +25,7 @@ def open_registry(settings: Settings, *, create: bool = False) -> Registry:
     return _REGISTRIES[scheme](settings, rest, create)
 
 
-def open_custody(settings: Settings) -> Custody:
+def open_custody(settings: Settings) -> "Custody":
     scheme, rest = _split(settings.custody, "custody", _CUSTODIES)
     return _CUSTODIES[scheme](settings, rest)
 
@@ -30,9 +35,35 @@ def open_truststore(settings: Settings) -> Truststore:
     return _TRUSTSTORES[scheme](settings, rest)
 
 
-def open_delivery(settings: Settings) -> Delivery:
+def open_delivery(settings: Settings) -> "Delivery":
     scheme, rest = _split(settings.delivery, "delivery", _DELIVERIES)
     return _DELIVERIES[scheme](settings, rest)
+
+
+def open_folder(folder: Path) -> "FolderDelivery":
+    """One folder of the caller's choice, for one client: what `--out DIR` asks for."""
+    from handclasp.delivery.file import FolderDelivery  # noqa: PLC0415
+
+    return FolderDelivery(folder)
+
+
+def practice(settings: Settings) -> "Practice":
+    """What this authority's certificates say. Raises InvalidInput for a setting no certificate may have."""
+    from handclasp.authority.practice import Practice  # noqa: PLC0415
+    from handclasp.pki.extensions import IssuerUrls  # noqa: PLC0415
+    from handclasp.pki.identity import subject_text, trust_domain  # noqa: PLC0415
+    from handclasp.pki.keys import KeyAlgorithm  # noqa: PLC0415
+    from handclasp.pki.profile import CLIENT, SERVER  # noqa: PLC0415
+
+    chosen = settings.authority
+    return Practice(
+        trust_domain=trust_domain(chosen.trust_domain),
+        key_algorithm=KeyAlgorithm(chosen.key_algorithm),
+        organization=chosen.organization and subject_text(chosen.organization, "setting authority.organization"),
+        urls=IssuerUrls(ca_issuers=chosen.ca_issuers_url, crl=chosen.crl_url),
+        client=CLIENT.configured(days=chosen.client_days, policy=chosen.policy_oid),
+        server=SERVER.configured(days=chosen.server_days, policy=chosen.policy_oid),
+    )
 
 
 def _sqlite(settings: Settings, rest: str, create: bool) -> Registry:
@@ -45,7 +76,7 @@ def _sqlite(settings: Settings, rest: str, create: bool) -> Registry:
     return SqliteRegistry(path)
 
 
-def _file_custody(settings: Settings, rest: str) -> Custody:
+def _file_custody(settings: Settings, rest: str) -> "Custody":
     from handclasp.custody.file import FileCustody  # noqa: PLC0415
 
     return FileCustody(settings.state / rest)
@@ -57,16 +88,16 @@ def _file_truststore(settings: Settings, rest: str) -> Truststore:
     return FileTruststore(settings.state / rest)
 
 
-def _file_delivery(settings: Settings, rest: str) -> Delivery:
+def _file_delivery(settings: Settings, rest: str) -> "Delivery":
     from handclasp.delivery.file import FileDelivery  # noqa: PLC0415
 
     return FileDelivery(settings.state / rest)
 
 
 _REGISTRIES: dict[str, Callable[[Settings, str, bool], Registry]] = {"sqlite": _sqlite}
-_CUSTODIES: dict[str, Callable[[Settings, str], Custody]] = {"file": _file_custody}
+_CUSTODIES: dict[str, Callable[[Settings, str], "Custody"]] = {"file": _file_custody}
 _TRUSTSTORES: dict[str, Callable[[Settings, str], Truststore]] = {"file": _file_truststore}
-_DELIVERIES: dict[str, Callable[[Settings, str], Delivery]] = {"file": _file_delivery}
+_DELIVERIES: dict[str, Callable[[Settings, str], "Delivery"]] = {"file": _file_delivery}
 
 
 def _split(url: str, setting: str, known: Mapping[str, Callable[..., object]]) -> tuple[str, str]:

@@ -45,7 +45,6 @@ class GatewaySettings:
     max_connections: int = 10_000
     request_timeout_seconds: int = 60
     max_stream_seconds: int = 900
-    max_request_bytes: int = 1_048_576
     trusted_proxies: int = 0
     access_log: str = "gateway/access.log"
 
@@ -75,7 +74,8 @@ def load(state: Path, environ: Mapping[str, str], file: Path | None = None) -> S
         name: _build(kind, _table(written.pop(name, {}), name), environ, prefix=f"{name}.")
         for name, kind in tables.items()
     }
-    return _build(Settings, written, environ, prefix="", state=state, **parts)
+    settings: Settings = _build(Settings, written, environ, prefix="", state=state, **parts)
+    return settings
 
 
 def _read(path: Path, *, required: bool) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _read(path: Path, *, required: bool) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(f"configuration {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, or a number of thousands of digits
         raise InvalidInput(f"configuration {path} is not TOML: {error}") from None
 
 

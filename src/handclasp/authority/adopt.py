@@ -4,17 +4,19 @@ Nothing is re-issued. A hierarchy made with plain OpenSSL keeps its names, keys 
 certificate is registered as it is, after its path to the adopted issuers has been verified.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
+from handclasp.authority.enrol import refuse_foreign_key
 from handclasp.authority.establish import IssuerMaterial
 from handclasp.authority.issuers import issuer_path
 from handclasp.authority.recording import certificate_record, details, epoch
-from handclasp.errors import AlreadyRegistered, InvalidInput, NotRegistered, RequestRejected, TransitionRefused
+from handclasp.errors import AlreadyRegistered, InvalidInput, NotRegistered, TransitionRefused
 from handclasp.pki.keys import PrivateKey, spki
-from handclasp.pki.naming import issuer_id, public_key_id
+from handclasp.pki.naming import issuer_id
 from handclasp.pki.path import CLIENT_AUTH, verify_path
 from handclasp.pki.profile import CLIENT
 from handclasp.registry.port import Change, Registry
@@ -23,12 +25,15 @@ from handclasp.registry.records import Certificate, Client, ClientStatus
 
 def issuer_material(certificate: x509.Certificate, key: PrivateKey | None, what: str) -> IssuerMaterial:
     """A CA certificate with its own key. Raises InvalidInput if they are no pair, or it is no CA certificate."""
-    if key is not None and spki(key.public_key()) != spki(certificate.public_key()):
-        raise InvalidInput(f"the {what}'s private key does not belong to its certificate")
     try:
+        belongs = key is None or spki(key.public_key()) == spki(certificate.public_key())
         is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         is_ca = certificate.subject == certificate.issuer
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise InvalidInput(f"the {what}'s key or extensions cannot be parsed") from None
+    if not belongs:
+        raise InvalidInput(f"the {what}'s private key does not belong to its certificate")
     if not is_ca:
         raise InvalidInput(f"the {what} {certificate.subject.rfc4514_string()} is not a CA certificate")
     return IssuerMaterial(certificate, key)
@@ -50,11 +55,14 @@ def adopt_client(
 ) -> Certificate:
     """Register a certificate that an adopted issuer has already issued, and its client if it is new.
 
-    Raises PathInvalid when it has no path to our issuers or may not be used by a client, RequestRejected when its
-    key belongs to another client, AlreadyRegistered when it is registered already.
+    Raises PathInvalid when it has no path to our issuers or may not be used by a client, InvalidInput when it is an
+    issuer itself, RequestRejected when its key belongs to another client or was compromised, AlreadyRegistered when
+    it is registered already.
     """
     issuers = registry.issuers()
     certificates = [x509.load_der_x509_certificate(issuer.der) for issuer in issuers]
+    if certificate in certificates:
+        raise InvalidInput(f"{certificate.subject.rfc4514_string()} is one of the issuers, not a client certificate")
     roots = [c for c in certificates if c.issuer == c.subject]
     path = verify_path(certificate, certificates, roots, now=now, usage=CLIENT_AUTH)
     record = certificate_record(
@@ -66,23 +74,22 @@ def adopt_client(
     )
     issuer_path(issuers, record.issuer_id)
     with registry.change() as change:
-        owner = change.public_key_owner(public_key_id(spki(certificate.public_key())))
-        if owner is not None and owner.lower() != adoption.client_id.lower():
-            raise RequestRejected([f"its public key already belongs to client {owner or '-'}"])
-        _register(change, adoption, now)
+        refuse_foreign_key(change, record)
+        client = _register(change, adoption, now)
+        record = replace(record, client_id=client.client_id)
         change.add_certificate(record)
         change.set_delivered(record.issuer_id, record.serial_number, epoch(now))
         change.record(
             at=epoch(now),
             actor=actor,
             action="client.adopt",
-            subject=adoption.client_id,
+            subject=client.client_id,
             details=details(serial_number=record.serial_number, fingerprint=record.fingerprint),
         )
     return record
 
 
-def _register(change: Change, adoption: Adoption, now: datetime) -> None:
+def _register(change: Change, adoption: Adoption, now: datetime) -> Client:
     """A client may have several certificates out there: the first one registers it."""
     try:
         known = change.client(adoption.client_id)
@@ -98,7 +105,7 @@ def _register(change: Change, adoption: Adoption, now: datetime) -> None:
                 created_at=epoch(now),
             )
         )
-        return
+        return change.client(adoption.client_id)
     if (known.environment, known.application) != (adoption.environment, adoption.application):
         raise AlreadyRegistered(
             f"client {known.client_id} is registered for {known.environment}, {known.application}",
@@ -106,3 +113,4 @@ def _register(change: Change, adoption: Adoption, now: datetime) -> None:
         )
     if known.status is not ClientStatus.ACTIVE:
         raise TransitionRefused(f"client {known.client_id} is {known.status.value}: no certificate is added to it")
+    return known

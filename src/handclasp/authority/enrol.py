@@ -73,9 +73,10 @@ def enrol(
     )
     certificate, path, key = certify(client, enrolment, signing, practice, now)
     with registry.change() as change:
-        _refuse_foreign_key(change, certificate)
+        refuse_foreign_key(change, certificate)
         if not _taken_up(change, client, actor, now):
             change.add_client(client)
+        client = change.client(client.client_id)
         change.add_certificate(certificate)
         change.record(
             at=epoch(now),
@@ -113,7 +114,7 @@ def renew(
                 f"client {client.client_id} is {current.status.value}: no certificate is issued to it",
                 hint="handclasp client resume lifts a suspension; revocation is final",
             )
-        _refuse_foreign_key(change, certificate)
+        refuse_foreign_key(change, certificate)
         change.add_certificate(certificate)
         change.record(
             at=epoch(now),
@@ -161,8 +162,8 @@ def certify(
     return record, (certificate, *signing.path), key
 
 
-def _refuse_foreign_key(change: Change, certificate: Certificate) -> None:
-    """One key, one client: a key that two share proves the identity of neither."""
+def refuse_foreign_key(change: Change, certificate: Certificate) -> None:
+    """One key, one client: a key that two share proves the identity of neither. Raises RequestRejected."""
     owner = change.public_key_owner(certificate.public_key_id)
     if owner is not None and owner.lower() != (certificate.client_id or "").lower():
         raise RequestRejected(
@@ -186,7 +187,12 @@ def _taken_up(change: Change, client: Client, actor: str, now: datetime) -> bool
     except NotRegistered:
         return False
     certificates = change.certificates(known.client_id)
-    same = (known.environment, known.application) == (client.environment, client.application)
+    # The very name: a certificate for "Acme" is not one for the registered "acme".
+    same = (known.client_id, known.environment, known.application) == (
+        client.client_id,
+        client.environment,
+        client.application,
+    )
     if any(c.delivered_at is not None for c in certificates) or known.status is not ClientStatus.ACTIVE or not same:
         raise AlreadyRegistered(
             f"client {known.client_id} is registered already "

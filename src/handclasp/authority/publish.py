@@ -47,7 +47,7 @@ def publish(*, registry: Registry, truststore: Truststore, actor: str, now: date
         )
     changed = truststore.read() != bundle
     if changed:
-        truststore.publish(bundle)
+        # Recorded first: a crash in between leaves an entry that the next run repeats, never a change without one.
         with registry.change() as change:
             change.record(
                 at=epoch(now),
@@ -56,4 +56,5 @@ def publish(*, registry: Registry, truststore: Truststore, actor: str, now: date
                 subject=truststore.location(),
                 details=details(certificates=bundle.count(b"BEGIN CERTIFICATE")),
             )
+        truststore.publish(bundle)
     return Publication(truststore.location(), bundle.count(b"BEGIN CERTIFICATE"), changed, tuple(findings))

@@ -9,7 +9,6 @@ included, is a deny with one reason. The reason is for the log; the caller sees 
 from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
-from hmac import compare_digest
 
 
 class Reason(StrEnum):
@@ -74,7 +73,7 @@ def decide(presented: Presented | None, registered: Registered | None, policy: P
         # An unknown certificate whose path is broken is called that: it tells more than "unregistered".
         return _deny(Reason.UNREGISTERED if presented.path_valid else Reason.PATH_INVALID, None)
     for wrong, reason in (
-        (not compare_digest(presented.fingerprint, registered.fingerprint), Reason.FINGERPRINT_MISMATCH),
+        (presented.fingerprint != registered.fingerprint, Reason.FINGERPRINT_MISMATCH),
         (registered.certificate_status != "active", Reason.CERTIFICATE_REVOKED),
         (registered.client_status == "suspended", Reason.CLIENT_SUSPENDED),
         (registered.client_status != "active", Reason.CLIENT_REVOKED),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handclasp.atomic_file import check_private, make_private_folder, write_atomically
 from handclasp.errors import KeyUnavailable
-from handclasp.pki.keys import PrivateKey, open_sealed, seal
+from handclasp.pki.keys import PrivateKey, holds, open_sealed, seal
 
 
 class FileCustody:
@@ -20,7 +20,13 @@ class FileCustody:
             make_private_folder(self._folder)
             check_private(self._folder)
             if path.exists():
-                raise KeyUnavailable(f"a key named {name} is in custody already")
+                check_private(path)
+                if holds(path.read_bytes(), key, passphrase):
+                    return
+                raise KeyUnavailable(
+                    f"another key named {name} is in custody already, or this one under another passphrase",
+                    hint=f"if no authority uses it, move {path} away",
+                )
             write_atomically(path, bytes(seal(key, passphrase)))
         except OSError as error:
             raise KeyUnavailable(f"key {path} cannot be written: {error.strerror}") from error

@@ -1,7 +1,7 @@
 """CA keys in memory: for tests. The same contract, sealed and opened as the file adapter does."""
 
 from handclasp.errors import KeyUnavailable
-from handclasp.pki.keys import PrivateKey, PrivateKeyPem, open_sealed, seal
+from handclasp.pki.keys import PrivateKey, PrivateKeyPem, holds, open_sealed, seal
 
 
 class MemoryCustody:
@@ -9,9 +9,9 @@ class MemoryCustody:
         self._keys: dict[str, PrivateKeyPem] = {}
 
     def keep(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> None:
-        if name in self._keys:
-            raise KeyUnavailable(f"a key named {name} is in custody already")
-        self._keys[name] = seal(key, passphrase)
+        if name in self._keys and not holds(self._keys[name], key, passphrase):
+            raise KeyUnavailable(f"another key named {name} is in custody already")
+        self._keys.setdefault(name, seal(key, passphrase))
 
     def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:
         if name not in self._keys:

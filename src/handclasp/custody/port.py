@@ -1,6 +1,7 @@
 """The custody port: keys are kept by name and come out only as something that signs.
 
-The contract: `keep` returns when the key is durable and refuses a name that is taken; `signer` raises
+The contract: `keep` returns when the key is durable and refuses a name that another key has; keeping the same key
+again changes nothing, so that a killed run can be repeated. `signer` raises
 KeyUnavailable for a name that is not there, a passphrase that is missing or wrong, or storage others may read.
 A key never leaves as text.
 """
@@ -12,7 +13,7 @@ from handclasp.pki.keys import PrivateKey
 
 class Custody(Protocol):
     def keep(self, name: str, key: PrivateKey, passphrase: bytes | None = None) -> None:
-        """Store a key; with a passphrase it can be opened only with it. Raises KeyUnavailable if the name is taken."""
+        """Store a key; with a passphrase only that opens it. Raises KeyUnavailable if another key has the name."""
         ...
 
     def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:

@@ -3,10 +3,13 @@
     acme/client.key -> ..data/client.key
     acme/..data     -> ..20261121T120000.4f2a       (swapped by rename, as Kubernetes mounts do)
 
-A program that opens `client.key` and `client.pem` gets a pair, and a renewal never leaves half of one.
+Key and certificate change in the same instant, so a renewal never leaves half of a pair. A program that reads them
+one after the other while a renewal may come in between resolves `..data` once and reads both below it, as `collect`
+does.
 """
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -16,6 +19,7 @@ from handclasp.delivery.port import Credential
 from handclasp.errors import DeliveryFailed
 
 _DATA = "..data"
+_GENERATION = re.compile(r"\.\.[0-9a-f]{16}")
 
 
 class FileDelivery:
@@ -25,7 +29,6 @@ class FileDelivery:
         self._folder = folder
 
     def deliver(self, credential: Credential) -> str:
-        make_private_folder(self._folder)
         return FolderDelivery(self._folder / credential.client_id).deliver(credential)
 
     def collect(self, client_id: str) -> dict[str, bytes]:
@@ -44,7 +47,7 @@ class FolderDelivery:
             make_private_folder(self._folder)
             for name in names:
                 path = self._folder / name
-                if path.exists() and not path.is_symlink():
+                if os.path.lexists(path) and not _is_delivered(path):
                     raise DeliveryFailed(
                         f"{path} exists and was not put there by a delivery", hint="choose another --out folder"
                     )
@@ -63,29 +66,53 @@ class FolderDelivery:
         return str(self._folder)
 
     def collect(self, client_id: str) -> dict[str, bytes]:  # noqa: ARG002 - one folder, one client
-        data = self._folder / _DATA
         try:
-            return {p.name: p.read_bytes() for p in sorted(data.iterdir())} if data.is_dir() else {}
+            while generation := self._current():
+                files = _read(generation)
+                # Unless a delivery came in between and removed what was being read: then read the new one.
+                if self._current() == generation:
+                    return files
         except OSError as error:
             raise DeliveryFailed(f"{self._folder} cannot be read: {error.strerror}") from error
+        return {}
+
+    def _current(self) -> Path | None:
+        try:
+            return self._folder / (self._folder / _DATA).readlink()
+        except FileNotFoundError:
+            return None
 
     def _write(self, files: dict[str, bytes]) -> None:
         generation = self._folder / f"..{secrets.token_hex(8)}"
         generation.mkdir(mode=0o700)
+        check_private(generation)  # a file system without permissions gets no key
         for name, content in files.items():
             write_atomically(generation / name, content)
         sync_folder(self._folder)
         point_link(self._folder / _DATA, generation.name)
         for name in files:
-            if not (self._folder / name).is_symlink():
+            if not _is_delivered(self._folder / name):
                 point_link(self._folder / name, f"{_DATA}/{name}")
         self._remove_old(generation, set(files))
 
     def _remove_old(self, current: Path, names: set[str]) -> None:
         """Generations before this one, and links to files this one does not have (no old key beside a new CSR's)."""
         for entry in self._folder.iterdir():
-            if entry.name.startswith("..") and entry.name not in {_DATA, current.name} and entry.is_dir():
+            if _GENERATION.fullmatch(entry.name) and entry.name != current.name:
                 shutil.rmtree(entry, ignore_errors=True)
-            elif entry.is_symlink() and entry.name not in names and str(entry.readlink()).startswith(_DATA):
+            elif _is_delivered(entry) and entry.name not in names:
                 entry.unlink()
-        check_private(current)
+
+
+def _is_delivered(path: Path) -> bool:
+    """True for a link that a delivery made; anything else of that name is somebody else's."""
+    return path.is_symlink() and str(path.readlink()) == f"{_DATA}/{path.name}"
+
+
+def _read(generation: Path) -> dict[str, bytes]:
+    try:
+        return {path.name: path.read_bytes() for path in sorted(generation.iterdir())}
+    except FileNotFoundError:
+        if generation.is_dir():
+            raise
+        return {}

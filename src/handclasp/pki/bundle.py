@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.hazmat.primitives.serialization import pkcs12
 
-from handclasp.pki.keys import PrivateKey
+from handclasp.pki.keys import PrivateKey, encryption_with
 from handclasp.pki.pem import certificate_pem
 
 
@@ -15,7 +15,10 @@ def full_chain(path: Sequence[x509.Certificate]) -> bytes:
 
 
 def pkcs12_file(name: str, key: PrivateKey, path: Sequence[x509.Certificate], passphrase: bytes) -> bytes:
-    """PKCS#12 (RFC 7292) with the key, its certificate and the issuers, encrypted as strongly as the library can."""
+    """PKCS#12 (RFC 7292) with the key, its certificate and the issuers, encrypted as strongly as the library can.
+
+    Raises InvalidInput for a passphrase that cannot be used.
+    """
     return pkcs12.serialize_key_and_certificates(
-        name.encode(), key, path[0], list(path[1:]), BestAvailableEncryption(passphrase)
+        name.encode(), key, path[0], list(path[1:]), encryption_with(passphrase)
     )

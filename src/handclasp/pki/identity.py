@@ -23,7 +23,8 @@ _ENVIRONMENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _APPLICATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
 _TRUST_DOMAIN = re.compile(r"(?=.{1,255}\Z)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 
-#: RFC 5280 appendix A: ub-common-name and ub-organization-name.
+#: RFC 5280 appendix A: ub-common-name and ub-organization-name. It counts characters; `cryptography` and other
+#: parsers count the bytes of UTF-8, so we do too.
 UB_TEXT = 64
 #: Characters that steer the direction or ending of text, and so could make a name look like another.
 _STEERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2028\u2029\u2066\u2067\u2068\u2069\ufeff")
@@ -73,11 +74,12 @@ def trust_domain(text: str) -> str:
 def subject_text(text: str, what: str) -> str:
     """Text for one subject attribute, unchanged if it may be signed. Raises InvalidInput.
 
-    Commas, equals signs, quotes and emoji round-trip (UTF8String); more than 64 characters, control and
+    Commas, equals signs, quotes and emoji round-trip (UTF8String); more than 64 bytes of UTF-8, control and
     direction-steering characters, and space at either end are refused before anything is signed.
     """
-    if not 1 <= len(text) <= UB_TEXT:
-        raise InvalidInput(f"{what} has {len(text)} characters; RFC 5280 allows 1 to {UB_TEXT}")
+    size = len(text.encode(errors="surrogatepass"))
+    if not 1 <= size <= UB_TEXT:
+        raise InvalidInput(f"{what} has {size} bytes in UTF-8; 1 to {UB_TEXT} are allowed (RFC 5280 ub-common-name)")
     if text != text.strip():
         raise InvalidInput(f"{what} {shown(text)} begins or ends with white space")
     if any(unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} or c in _STEERING for c in text):

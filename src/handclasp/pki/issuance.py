@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from handclasp.errors import InvalidInput, PathInvalid, RequestRejected
+from handclasp.errors import PathInvalid, RequestRejected
 from handclasp.pki.extensions import (
     NO_URLS,
     AnyExtension,
@@ -25,7 +25,7 @@ from handclasp.pki.extensions import (
     pointers,
     profile_extensions,
 )
-from handclasp.pki.keys import PrivateKey, PublicKey, signature_hash
+from handclasp.pki.keys import PrivateKey, signature_hash
 from handclasp.pki.profile import ROOT, Profile
 from handclasp.pki.request import CertificateRequest, for_key
 
@@ -73,10 +73,7 @@ class IssuingAuthority:
         try:
             found = self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound:
-            key = self.certificate.public_key()
-            if not isinstance(key, PublicKey):
-                raise InvalidInput("the issuer's key is neither EC, RSA nor Ed25519") from None
-            return key_identifier(key)
+            return key_identifier(self.key.public_key())
         return found.value.digest
 
     @cached_property
@@ -104,14 +101,18 @@ def prepare(
     now: datetime,
     names: Sequence[x509.GeneralName] = (),
     lifetime: timedelta | None = None,
+    validity: tuple[datetime, datetime] | None = None,
 ) -> Prepared:
     """Every field of the certificate to be.
 
     notBefore = now - 10 minutes and notAfter = notBefore + lifetime - 1 s (RFC 5280 counts both ends in), each
-    held within the issuer's own validity: an end entity never outlives its issuer. Raises RequestRejected when
-    the certificate would name nobody, PathInvalid when the issuer is not valid now.
+    held within the issuer's own validity: an end entity never outlives its issuer. An explicit `validity` stands
+    as it is, whole seconds, and must lie within the issuer's. Raises RequestRejected when the certificate would
+    name nobody or its `validity` does not fit, PathInvalid when the issuer is not valid now.
     """
     not_before, not_after = _validity(issuer, now, lifetime or timedelta(days=profile.days))
+    if validity is not None:
+        not_before, not_after = _within(issuer, validity)
     is_rsa = isinstance(request.public_key, rsa.RSAPublicKey)
     extensions = list(issuer.shared_extensions(profile, is_rsa=is_rsa))
     unnamed = not len(subject)
@@ -181,3 +182,15 @@ def _validity(issuer: IssuingAuthority, now: datetime, lifetime: timedelta) -> t
         raise PathInvalid("not_yet_valid", subject, f"issuer {subject} is not valid yet", hint=hint)
     not_before = max(now - BACKDATE, issuer.not_before)
     return not_before, min(not_before + lifetime - timedelta(seconds=1), issuer.not_after)
+
+
+def _within(issuer: IssuingAuthority, validity: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
+    not_before, not_after = (moment.replace(microsecond=0) for moment in validity)
+    if not issuer.not_before <= not_before <= not_after <= issuer.not_after:
+        raise RequestRejected(
+            [
+                f"a validity from {not_before:%Y-%m-%d %H:%M:%S} to {not_after:%Y-%m-%d %H:%M:%S} UTC does not lie "
+                f"within its issuer's, {issuer.not_before:%Y-%m-%d %H:%M:%S} to {issuer.not_after:%Y-%m-%d %H:%M:%S}"
+            ]
+        )
+    return not_before, not_after

@@ -37,6 +37,8 @@ MIN_RSA_EXPONENT = 65_537
 MIN_RSA_BITS = 2_048
 #: A verifier's work grows with the cube of the modulus: a larger key is a way to make gateways busy.
 MAX_RSA_BITS = 8_192
+#: OpenSSL's PEM_BUFSIZE less its terminating zero: no tool could open what a longer one seals.
+MAX_PASSPHRASE_BYTES = 1_023
 
 
 class PrivateKeyPem(bytes):
@@ -58,11 +60,21 @@ def generate(algorithm: KeyAlgorithm) -> PrivateKey:
 
 
 def seal(key: PrivateKey, passphrase: bytes | None = None) -> PrivateKeyPem:
-    """PKCS#8 PEM; with a passphrase PBES2 (RFC 8018), the strongest cipher and KDF the library has."""
+    """PKCS#8 PEM; with a passphrase PBES2 (RFC 8018), the strongest cipher and KDF the library has.
+
+    Raises InvalidInput for a passphrase that cannot be used.
+    """
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase is not None:
-        encryption = serialization.BestAvailableEncryption(passphrase)
+        encryption = encryption_with(passphrase)
     return PrivateKeyPem(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+
+
+def encryption_with(passphrase: bytes) -> serialization.KeySerializationEncryption:
+    """Encryption under `passphrase`. Raises InvalidInput for an empty one, or one longer than OpenSSL reads."""
+    if not 1 <= len(passphrase) <= MAX_PASSPHRASE_BYTES:
+        raise InvalidInput(f"the passphrase has {len(passphrase)} bytes; 1 to {MAX_PASSPHRASE_BYTES} can be used")
+    return serialization.BestAvailableEncryption(passphrase)
 
 
 def is_encrypted(pem: bytes) -> bool:
@@ -78,16 +90,42 @@ def open_sealed(pem: bytes, passphrase: bytes | None = None, what: str = "the pr
     check_size(pem, what)
     if is_encrypted(pem) and passphrase is None:
         raise KeyUnavailable(f"{what} is encrypted and no passphrase was given")
-    given = passphrase if is_encrypted(pem) or b"-----BEGIN " not in pem else None
-    loader = serialization.load_pem_private_key if b"-----BEGIN " in pem else serialization.load_der_private_key
     try:
-        return supported(loader(pem, given), what)
-    except (ValueError, TypeError):
+        if b"-----BEGIN " in pem:
+            # The library refuses a passphrase for a key that needs none; the caller need not know which it is.
+            key = serialization.load_pem_private_key(pem, passphrase if is_encrypted(pem) else None)
+        else:
+            key = _load_der(pem, passphrase)
+    except TypeError:
+        raise KeyUnavailable(f"{what} is encrypted and no passphrase was given") from None
+    except ValueError:
         if is_encrypted(pem):
             raise KeyUnavailable(f"the passphrase does not open {what}") from None
-        raise InvalidInput(f"{what} is not a private key in PEM or DER") from None
+        hint = "or the passphrase does not open it" if passphrase is not None and b"-----BEGIN " not in pem else None
+        raise InvalidInput(f"{what} is not a private key in PEM or DER", hint=hint) from None
     except UnsupportedAlgorithm:
         raise InvalidInput(f"{what} is of a kind that is not supported") from None
+    return supported(key, what)
+
+
+def _load_der(der: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
+    """DER does not say from outside whether it is encrypted: try without the passphrase first."""
+    try:
+        return serialization.load_der_private_key(der, None)
+    except TypeError:
+        if passphrase is None:
+            raise
+        return serialization.load_der_private_key(der, passphrase)
+
+
+def holds(sealed: bytes, key: PrivateKey, passphrase: bytes | None = None) -> bool:
+    """True if `sealed` is what `seal(key, passphrase)` gives: this key, under this passphrase or under none."""
+    if is_encrypted(sealed) != (passphrase is not None):
+        return False
+    try:
+        return open_sealed(sealed, passphrase).public_key() == key.public_key()
+    except (KeyUnavailable, InvalidInput):
+        return False
 
 
 def supported(key: PrivateKeyTypes, what: str) -> PrivateKey:

@@ -1,11 +1,14 @@
 """How certificates and issuers are told apart: by issuer and serial number, confirmed by the SHA-256."""
 
+import re
 from hashlib import sha256
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from handclasp.pki.keys import spki
+
+_HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -33,4 +36,7 @@ def parse_serial(text: str) -> str:
 
     Digits alone are read as hex, as OpenSSL and this program print them. Raises ValueError.
     """
-    return serial_text(int(text.strip().replace(":", "").removeprefix("0x").removeprefix("0X"), 16))
+    digits = text.strip().replace(":", "").removeprefix("0x").removeprefix("0X")
+    if not _HEX.fullmatch(digits):  # int() takes signs, underscores and foreign digits too
+        raise ValueError(f"{text!a} is not a serial number in hex")
+    return serial_text(int(digits, 16))

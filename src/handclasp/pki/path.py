@@ -88,7 +88,9 @@ def verify_path(
     Raises PathInvalid with the fault of the most promising path: one that reaches an anchor but breaks a rule
     says more than one that never gets there.
     """
-    found = _Search(tuple(intermediates), tuple(anchors))
+    if not _is_named(end_entity):
+        raise _fault(Fault.MALFORMED, end_entity, "has a name that cannot be parsed")
+    found = _Search(tuple(filter(_is_named, intermediates)), tuple(filter(_is_named, anchors)))
     faults: list[PathInvalid] = []
     for candidate in found.paths((end_entity,)):
         try:
@@ -103,7 +105,7 @@ def verify_path(
 
 
 class _Search:
-    """Depth first from the end entity upwards, matching issuer names and checking each signature once."""
+    """Depth first from the end entity upwards, matching issuer names, then signatures; anchors before others."""
 
     def __init__(self, intermediates: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> None:
         self._anchors = anchors
@@ -176,7 +178,9 @@ def _check(path: tuple[x509.Certificate, ...], now: datetime, usage: x509.Object
                     f"has a critical extension we do not process: {extension.oid.dotted_string}",
                 )
         if depth > 0 or as_ca:
-            _check_ca(certificate, extensions, below=path[1:depth], is_anchor=depth == len(path) - 1)
+            # An issuer at the start of the path will have end entities below it, so it counts like the others.
+            below = path[0 if as_ca else 1 : depth]
+            _check_ca(certificate, extensions, below=below, is_anchor=depth == len(path) - 1)
         _check_usage(certificate, extensions, usage, is_end_entity=depth == 0 and not as_ca)
 
 
@@ -260,6 +264,15 @@ def _value(extensions: x509.Extensions, kind: type[_T]) -> _T | None:
         return extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def _is_named(certificate: x509.Certificate) -> bool:
+    """Names are parsed when they are first asked for; one that cannot be parsed chains to nothing."""
+    try:
+        _ = certificate.subject, certificate.issuer
+    except ValueError:
+        return False
+    return True
 
 
 def _fault(fault: Fault, certificate: x509.Certificate, what: str) -> PathInvalid:

@@ -40,10 +40,15 @@ def load_certificates(data: bytes, what: str = "the certificate file") -> list[x
     check_size(data, what)
     try:
         if _BEGIN in data:
-            return x509.load_pem_x509_certificates(data)
-        return [x509.load_der_x509_certificate(data)]
-    except ValueError:
+            certificates = x509.load_pem_x509_certificates(data)
+        else:
+            certificates = [x509.load_der_x509_certificate(data)]
+        for certificate in certificates:
+            # Names are parsed when they are first asked for: ask now, where a bad one is bad input.
+            _ = certificate.subject, certificate.issuer
+    except (ValueError, x509.InvalidVersion):
         raise InvalidInput(_not_that(data, what, "certificate", "CERTIFICATE")) from None
+    return certificates
 
 
 def load_certificate(data: bytes, what: str = "the certificate file") -> x509.Certificate:
@@ -58,7 +63,7 @@ def load_csr(data: bytes, what: str = "the CSR") -> x509.CertificateSigningReque
         if _BEGIN in data:
             return x509.load_pem_x509_csr(data)
         return x509.load_der_x509_csr(data)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise InvalidInput(_not_that(data, what, "certificate signing request", "CERTIFICATE REQUEST")) from None
 
 

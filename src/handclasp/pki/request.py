@@ -67,5 +67,5 @@ def for_key(key: PrivateKey) -> CertificateRequest:
 def _asked_for(csr: x509.CertificateSigningRequest) -> tuple[str, ...]:
     try:
         return tuple(extension.oid._name for extension in csr.extensions)
-    except (ValueError, x509.DuplicateExtension):
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return ("extensions that cannot be parsed",)

@@ -6,7 +6,6 @@ Editing, deleting or reordering an entry changes a hash that the next one repeat
 import json
 from collections.abc import Iterable
 from hashlib import sha256
-from hmac import compare_digest
 
 from handclasp.registry.records import AuditEntry
 
@@ -43,11 +42,7 @@ def broken_at(entries: Iterable[AuditEntry]) -> int | None:
         expected = chained(
             last, at=entry.at, actor=entry.actor, action=entry.action, subject=entry.subject, details=entry.details
         )
-        if (
-            entry.sequence != expected.sequence
-            or not compare_digest(entry.previous, expected.previous)
-            or not compare_digest(entry.hash, expected.hash)
-        ):
+        if entry != expected:
             return entry.sequence
         last = entry
     return None

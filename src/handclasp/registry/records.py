@@ -121,4 +121,4 @@ class Standing:
     """A certificate beside its client, as decisions see it: what the gateway's table is made from."""
 
     certificate: Certificate
-    client: Client | None
+    client: Client

@@ -98,9 +98,12 @@ class SqliteRegistry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with _driver_errors(path):
+        try:
             # SQLite would create it readable by others, and gives -wal and -shm the mode of the database.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise RegistryError(f"registry {path} cannot be opened: {error.strerror}") from error
+        with _driver_errors(path):
             self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             try:
                 self._prepare()
@@ -136,10 +139,12 @@ class SqliteRegistry:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A full disk or an I/O error has rolled back already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     @contextmanager
     def change(self) -> Iterator["_Change"]:
@@ -335,5 +340,3 @@ def _driver_errors(path: Path) -> Iterator[None]:
         raise RegistryError(f"registry {path} cannot be used: {error}") from error
     except sqlite3.DatabaseError as error:
         raise RegistryDamaged(f"registry {path} is damaged: {error}", hint="restore it from a backup") from error
-    except OSError as error:
-        raise RegistryError(f"registry {path} cannot be opened: {error.strerror}") from error

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from handclasp.errors import InvalidInput, PathInvalid
 from handclasp.pki.keys import public_key_faults
@@ -37,22 +38,28 @@ def check_bundle(bundle: bytes, now: datetime) -> list[Finding]:
     except InvalidInput as error:
         return [Finding("error", str(error))]
     findings = []
-    if others := sorted(set(block_labels(bundle)) - {"CERTIFICATE"}):
-        findings.append(Finding("error", f"it holds {', '.join(others)}: a trust store holds certificates only"))
+    if foreign := sorted(set(block_labels(bundle)) - {"CERTIFICATE"}):
+        findings.append(Finding("error", f"it holds {', '.join(foreign)}: a trust store holds certificates only"))
     if b"\r" in bundle:
         findings.append(Finding("warning", "it has Windows line ends: some gateways refuse them"))
     if len(set(certificates)) < len(certificates):
         findings.append(Finding("warning", "it holds a certificate more than once"))
+    roots = [c for c in certificates if c.subject == c.issuer]
+    others = [c for c in certificates if c.subject != c.issuer]
     for certificate in certificates:
-        findings.extend(_check_member(certificate, certificates, now))
+        findings.extend(_check_member(certificate, roots, others, now))
     return findings
 
 
-def _check_member(certificate: x509.Certificate, bundle: list[x509.Certificate], now: datetime) -> list[Finding]:
+def _check_member(
+    certificate: x509.Certificate, roots: list[x509.Certificate], others: list[x509.Certificate], now: datetime
+) -> list[Finding]:
     name = certificate.subject.rfc4514_string() or "an empty subject"
-    found: list[Finding] = [
-        Finding("error", f"{name}: {fault}") for fault in public_key_faults(certificate.public_key())
-    ]
+    try:
+        faults = public_key_faults(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        faults = ["its public key is of an unknown kind"]
+    found = [Finding("error", f"{name}: {fault}") for fault in faults]
     digest = signature_hash_of(certificate)
     if digest is not None and digest.digest_size < MIN_HASH_BYTES:
         found.append(Finding("error", f"{name}: signed with {digest.name.upper()}; SHA-256 or better is needed"))
@@ -66,27 +73,30 @@ def _check_member(certificate: x509.Certificate, bundle: list[x509.Certificate],
         found.append(Finding("warning", f"{name}: expires on {certificate.not_valid_after_utc:%Y-%m-%d}"))
     if found and found[0].severity == "error":
         return found
-    return found + _check_place(certificate, bundle, now, name)
+    return found + _check_place(certificate, roots, others, now, name)
 
 
 def _check_place(
-    certificate: x509.Certificate, bundle: list[x509.Certificate], now: datetime, name: str
+    certificate: x509.Certificate,
+    roots: list[x509.Certificate],
+    others: list[x509.Certificate],
+    now: datetime,
+    name: str,
 ) -> list[Finding]:
     """Is it a CA, and does its path reach a root inside this bundle, four CAs deep at most?"""
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
         constraints = None
-    except ValueError:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         return [Finding("error", f"{name}: its extensions cannot be parsed")]
     self_issued = certificate.subject == certificate.issuer
     if (constraints is None and not self_issued) or (constraints is not None and not constraints.ca):
         return [Finding("error", f"{name}: not a CA certificate; only issuers belong into a trust store")]
     if self_issued:
         return []
-    roots = [c for c in bundle if c.subject == c.issuer]
     try:
-        path = verify_path(certificate, [c for c in bundle if c not in roots], roots, now=now, as_ca=True)
+        path = verify_path(certificate, others, roots, now=now, as_ca=True)
     except PathInvalid as error:
         return [Finding("error", f"{name}: its path to a root is not in the bundle ({error.fault})")]
     if len(path.certificates) > MAX_DEPTH:

@@ -1,0 +1,60 @@
+"""Serve in the foreground: signals, the ready file, and nothing left behind."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from handclasp.atomic_file import write_atomically
+from handclasp.cli.context import Session
+from handclasp.cli.output import say
+from handclasp.errors import InvalidInput
+from handclasp.gateway.run import Serving, serve
+
+
+def serve_session(
+    session: Session, stop: threading.Event, on_ready: Callable[[], None], ready_file: Path | None
+) -> None:
+    """Serve until `stop`. `ready_file` exists exactly while requests are answered."""
+    if ready_file is not None and not ready_file.parent.is_dir():
+        raise InvalidInput(f"--ready-file {ready_file}: there is no folder {ready_file.parent}")
+
+    def ready() -> None:
+        if ready_file is not None:
+            write_atomically(ready_file, b"ready\n")
+        on_ready()
+
+    serving = Serving(
+        settings=session.settings,
+        registry=session.registry,
+        truststore=session.truststore,
+        custody=session.custody,
+        practice=session.practice,
+        actor=session.actor,
+        say=say,
+    )
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
+    try:
+        serve(serving, stop, ready)
+    finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, while the block runs."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
