@@ -10,7 +10,7 @@ from pathlib import Path
 
 from handclasp.authorizer.decision import Policy
 from handclasp.errors import GatewayFailed
-from handclasp.gateway.envoy.bootstrap_file import bootstrap
+from handclasp.gateway.envoy.bootstrap_file import CURRENT, DYNAMIC_FILES, bootstrap
 from handclasp.gateway.envoy.locate import check_version, find_envoy
 from handclasp.gateway.issuer_trust import issuer_trust
 from handclasp.gateway.table import Table
@@ -35,11 +35,13 @@ def check_gateway(settings: Settings, registry: Registry, truststore: Truststore
     version = check_version(envoy)
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
-        for name in ("server", "trust", "table", "kill"):
-            (at / name).mkdir()
+        # Envoy wants the dynamic files to be there, and does not look into them when it validates.
+        for name, dynamic in DYNAMIC_FILES.items():
+            (at / name / CURRENT).mkdir(parents=True)
+            (at / name / CURRENT / dynamic).touch()
         file = at / "bootstrap.json"
         file.write_text(json.dumps(bootstrap(settings.gateway, at, str(at / "access.log"))))
-        command = [envoy, "--mode", "validate", "--config-path", str(file), "--log-level", "error"]
+        command = [str(envoy), "--mode", "validate", "--config-path", str(file), "--log-level", "error"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode:
             raise GatewayFailed("Envoy refuses the configuration: " + " ".join(done.stderr.split())[-500:])
