@@ -21,6 +21,8 @@ from handclasp.pki.request import for_key
 #: The moment all pure tests happen at.
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
 
+SHA256 = hashes.SHA256()
+
 DIGITAL_SIGNATURE = x509.KeyUsage(
     digital_signature=True,
     content_commitment=False,
@@ -130,13 +132,18 @@ def purpose(*oids: x509.ObjectIdentifier) -> tuple[x509.ExtensionType, bool]:
     return x509.ExtendedKeyUsage(oids), False
 
 
-def mangled(made: x509.Certificate, old: bytes, new: bytes, signer: PrivateKey) -> x509.Certificate:
-    """`made` with `old` replaced by as many bytes in what is signed, and signed again: what no library would make."""
-    return x509.load_der_x509_certificate(mangled_der(made.public_bytes(Encoding.DER), made.signature, old, new, signer))
+def mangled(
+    made: x509.Certificate, old: bytes, new: bytes, signer: PrivateKey, *, digest: hashes.HashAlgorithm = SHA256
+) -> x509.Certificate:
+    """`made` with `old` replaced by as many bytes everywhere, and signed again: what no library would make."""
+    der = mangled_der(made.public_bytes(Encoding.DER), made.signature, old, new, signer, digest=digest)
+    return x509.load_der_x509_certificate(der)
 
 
-def mangled_der(der: bytes, signature: bytes, old: bytes, new: bytes, signer: PrivateKey) -> bytes:
-    """A signed structure (certificate, CSR) changed inside and signed again, by an EC or RSA key with SHA-256."""
+def mangled_der(
+    der: bytes, signature: bytes, old: bytes, new: bytes, signer: PrivateKey, *, digest: hashes.HashAlgorithm = SHA256
+) -> bytes:
+    """A signed structure (certificate, CSR) changed inside and signed again by an EC or RSA key."""
     assert len(old) == len(new)
     assert der.endswith(signature)
     offset, _ = _header(der, 0)
@@ -145,14 +152,15 @@ def mangled_der(der: bytes, signature: bytes, old: bytes, new: bytes, signer: Pr
     signed = der[offset:end]
     assert old in signed
     signed = signed.replace(old, new)
+    algorithm = der[end : -len(signature)].replace(old, new)
     if isinstance(signer, ec.EllipticCurvePrivateKey):
-        again = signer.sign(signed, ec.ECDSA(hashes.SHA256()))
+        again = signer.sign(signed, ec.ECDSA(digest))
         while len(again) != len(signature):  # r and s lose leading zeros: sign until the length is the old one
-            again = signer.sign(signed, ec.ECDSA(hashes.SHA256()))
+            again = signer.sign(signed, ec.ECDSA(digest))
     else:
         assert isinstance(signer, rsa.RSAPrivateKey)
-        again = signer.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    return der[:offset] + signed + der[end : -len(signature)] + again
+        again = signer.sign(signed, padding.PKCS1v15(), digest)
+    return der[:offset] + signed + algorithm + again
 
 
 def openssl(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:

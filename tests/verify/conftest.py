@@ -1,8 +1,8 @@
 """A deployment in memory: an authority of its own, a server certificate and the client `demo`."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
@@ -70,7 +70,6 @@ def deploy(name: str = "Test Root") -> Deployment:
     assert root.key is not None
     intermediate = make_intermediate(plan, root.certificate, root.key, at)
     registry, custody = MemoryRegistry(), MemoryCustody()
-    ports = {"registry": registry, "custody": custody}
     establish(root, intermediate, registry=registry, custody=custody, passphrase=b"test", actor="tester", now=at)
     server = issue_server_certificate(
         ("localhost", "127.0.0.1"), registry=registry, custody=custody, practice=PRACTICE, actor="tester", now=at

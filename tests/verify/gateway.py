@@ -32,6 +32,10 @@ def anybody(certificate: x509.Certificate | None, validated: bool) -> bool:
     return True
 
 
+def nobody(certificate: x509.Certificate | None, validated: bool) -> bool:
+    return False
+
+
 def validated_only(certificate: x509.Certificate | None, validated: bool) -> bool:
     return certificate is not None and validated
 

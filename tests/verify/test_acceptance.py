@@ -19,6 +19,7 @@ from tests.verify.gateway import (
     Behaviour,
     anybody,
     by_registry,
+    nobody,
     validated_only,
 )
 
@@ -73,7 +74,7 @@ def _forwards_what_clients_claim(deployment: Deployment) -> Behaviour:
 
 
 def _refuses_everybody(_: Deployment) -> Behaviour:
-    return Behaviour(lambda certificate, validated: False, requires=False, cut=False)
+    return Behaviour(nobody, requires=False, cut=False)
 
 
 _FORGED = {"self_signed", "rogue_ca", "impostor"}

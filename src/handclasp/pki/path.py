@@ -111,6 +111,7 @@ class _Search:
         self._anchors = anchors
         self._intermediates = intermediates
         self._checks = 0
+        self._weak_signature: x509.Certificate | None = None
         self._bad_signature: x509.Certificate | None = None
         self._too_long = False
 
@@ -131,6 +132,9 @@ class _Search:
         if self._checks > MAX_SIGNATURE_CHECKS:
             self._too_long = True
             return False
+        if isinstance(signature_hash_of(certificate), (hashes.MD5, hashes.SHA1)):
+            self._weak_signature = certificate
+            return False
         try:
             certificate.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -141,6 +145,8 @@ class _Search:
     def dead_end(self, end_entity: x509.Certificate) -> PathInvalid:
         if self._too_long:
             return _fault(Fault.PATH_TOO_LONG, end_entity, f"has no path of at most {MAX_CERTIFICATES} certificates")
+        if self._weak_signature is not None:
+            return _fault(Fault.WEAK_SIGNATURE, self._weak_signature, "is signed with a broken hash (MD5 or SHA-1)")
         if self._bad_signature is not None:
             return _fault(
                 Fault.SIGNATURE,
@@ -167,7 +173,7 @@ def _check(path: tuple[x509.Certificate, ...], now: datetime, usage: x509.Object
                 certificate,
                 f"is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC",
             )
-        _check_strength(certificate, is_anchor=depth == len(path) - 1)
+        _check_key(certificate)
         extensions = _extensions(certificate)
         # 6.1.4 (o), 6.1.5 (f): a critical extension that is not processed refuses the path
         for extension in extensions:
@@ -232,16 +238,13 @@ def _check_usage(
         raise _fault(Fault.USAGE, certificate, "cannot sign a TLS handshake: its key usage lacks digitalSignature")
 
 
-def _check_strength(certificate: x509.Certificate, *, is_anchor: bool) -> None:
+def _check_key(certificate: x509.Certificate) -> None:
     try:
         faults = public_key_faults(certificate.public_key())
     except (ValueError, UnsupportedAlgorithm):
         faults = ["its public key is of an unknown kind"]
     if faults:
         raise _fault(Fault.WEAK_KEY, certificate, "has a key that is refused: " + "; ".join(faults))
-    # An anchor's own signature is not part of the path (6.1.1 (d)).
-    if not is_anchor and isinstance(signature_hash_of(certificate), (hashes.MD5, hashes.SHA1)):
-        raise _fault(Fault.WEAK_SIGNATURE, certificate, "is signed with a broken hash (MD5 or SHA-1)")
 
 
 def signature_hash_of(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
