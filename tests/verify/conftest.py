@@ -63,7 +63,7 @@ class Deployment:
         return {result.check: result for result in run_acceptance(endpoint, self.own, now)}
 
 
-def deploy(name: str = "Test Root") -> Deployment:
+def deploy(name: str = "Test Root", server_names: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Deployment:
     at = now()
     plan = HierarchyPlan(root_name=name)
     root = make_root(plan, at)
@@ -72,7 +72,7 @@ def deploy(name: str = "Test Root") -> Deployment:
     registry, custody = MemoryRegistry(), MemoryCustody()
     establish(root, intermediate, registry=registry, custody=custody, passphrase=b"test", actor="tester", now=at)
     server = issue_server_certificate(
-        ("localhost", "127.0.0.1"), registry=registry, custody=custody, practice=PRACTICE, actor="tester", now=at
+        server_names, registry=registry, custody=custody, practice=PRACTICE, actor="tester", now=at
     )
     enrolment = Enrolment(client_id("demo"), "prod", "nextjs")
     demo = enrol(enrolment, registry=registry, custody=custody, practice=PRACTICE, actor="tester", now=at)
