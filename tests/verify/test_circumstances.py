@@ -143,7 +143,7 @@ def test_an_obsolete_tls_version_that_is_spoken_fails(deployment: Deployment, im
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         context.minimum_version = ssl.TLSVersion.TLSv1_1
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     with listening(over_tls(context, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))) as port:
         results = deployment.verify(deployment.endpoint(port))
     assert results["tls_1_1"].verdict in {Verdict.FAILED, Verdict.SKIPPED}
