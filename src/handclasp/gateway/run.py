@@ -16,7 +16,7 @@ from handclasp.authorizer.decision import Policy
 from handclasp.custody.port import Custody
 from handclasp.errors import GatewayFailed
 from handclasp.gateway.addresses import parse_listen
-from handclasp.gateway.envoy.bootstrap_file import admin_socket, bootstrap
+from handclasp.gateway.envoy.bootstrap_file import ADMIN_SOCKET, bootstrap
 from handclasp.gateway.envoy.locate import check_version, find_envoy
 from handclasp.gateway.envoy.process import EnvoyProcess
 from handclasp.gateway.envoy.proxy import EnvoyProxy
@@ -47,11 +47,11 @@ class Serving:
 
     @property
     def folder(self) -> Path:
-        return self.settings.state / "gateway"
+        return self.settings.state.resolve() / "gateway"
 
     @property
     def log(self) -> Path:
-        return self.settings.state / self.settings.gateway.access_log
+        return self.settings.state.resolve() / self.settings.gateway.access_log
 
 
 def serve(serving: Serving, stop: threading.Event, on_ready: Callable[[], None]) -> None:
@@ -82,7 +82,7 @@ class _Gateway:
         envoy = serving.folder / "envoy"
         self._proxy = EnvoyProxy(envoy, settings)
         make_private_folder(serving.log.parent)
-        configuration = bootstrap(settings, envoy, str(serving.log.resolve()))
+        configuration = bootstrap(settings, envoy, str(serving.log))
         write_atomically(envoy / "bootstrap.json", json.dumps(configuration, indent=1).encode())
         self._process = EnvoyProcess(
             binary, envoy / "bootstrap.json", serving.folder / "envoy.log", serving.say, settings.concurrency
@@ -130,7 +130,7 @@ class _Gateway:
     def stop(self) -> None:
         self._process.stop()
         (self._serving.folder / "status.json").unlink(missing_ok=True)
-        admin_socket(self._serving.folder / "envoy").unlink(missing_ok=True)
+        (self._serving.folder / "envoy" / ADMIN_SOCKET).unlink(missing_ok=True)
 
     def _renew_server_certificate(self) -> None:
         serving = self._serving

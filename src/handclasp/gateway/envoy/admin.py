@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -16,7 +17,13 @@ class _UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        # Through the folder's descriptor (proc(5)): an absolute path may be longer than a socket's address.
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            through = Path(f"/proc/self/fd/{folder}")
+            self.sock.connect(str(through / self._path.name if through.exists() else self._path))
+        finally:
+            os.close(folder)
 
 
 class Admin:

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 #: subject -> the file Envoy reads in the folder of that name
 DYNAMIC_FILES = {"server": "sds.json", "trust": "sds.json", "table": "rds.pb", "kill": "ecds.json"}
 CURRENT = "current"
+#: Relative to the folder Envoy runs in: an absolute path may be longer than a unix socket's address (108 bytes).
+ADMIN_SOCKET = "admin.sock"
 
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3"
 
@@ -31,7 +33,7 @@ def bootstrap(settings: GatewaySettings, folder: Path, log_path: str) -> Json:
         "node": {"id": "handclasp", "cluster": "handclasp"},
         # Only its owner may open the socket, and only to read.
         "admin": {
-            "address": {"pipe": {"path": str(admin_socket(folder)), "mode": 0o600}},
+            "address": {"pipe": {"path": ADMIN_SOCKET, "mode": 0o600}},
             "allow_paths": [{"prefix": "/stats"}, {"exact": "/ready"}],
         },
         "static_resources": {
@@ -50,10 +52,6 @@ def bootstrap(settings: GatewaySettings, folder: Path, log_path: str) -> Json:
             ]
         },
     }
-
-
-def admin_socket(folder: Path) -> Path:
-    return folder / "admin.sock"
 
 
 def _source(folder: Path, file: str) -> Json:

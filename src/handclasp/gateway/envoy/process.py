@@ -64,6 +64,7 @@ class EnvoyProcess:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 umask=0o077,
+                cwd=self.bootstrap.parent,
                 preexec_fn=self._die_with_parent,  # noqa: PLW1509 - one prctl call, and we start no thread before
             )
         except OSError as error:

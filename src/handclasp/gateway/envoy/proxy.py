@@ -12,7 +12,7 @@ from handclasp.atomic_file import make_private_folder
 from handclasp.authorizer.decision import Reason
 from handclasp.errors import GatewayFailed
 from handclasp.gateway.envoy.admin import Admin
-from handclasp.gateway.envoy.bootstrap_file import CURRENT, DYNAMIC_FILES, admin_socket
+from handclasp.gateway.envoy.bootstrap_file import ADMIN_SOCKET, CURRENT, DYNAMIC_FILES
 from handclasp.gateway.envoy.listener import KILL, RBAC_TYPE, STAT_PREFIX
 from handclasp.gateway.envoy.route_table import FINGERPRINT_KEY, ROUTE_CONFIGURATION, RouteTable
 from handclasp.gateway.table import Entry
@@ -46,7 +46,7 @@ class EnvoyProxy:
         self._folder = folder
         self._verify = settings.refusal == "handshake"
         self._routes = RouteTable(timeout_seconds=settings.request_timeout_seconds)
-        self._admin = Admin(admin_socket(folder))
+        self._admin = Admin(folder / ADMIN_SOCKET)
         self._generation = 0
         self._told: dict[str, str] = {}
         #: what was told and is not known to act: since when
