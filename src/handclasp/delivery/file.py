@@ -42,17 +42,17 @@ class FolderDelivery:
         self._folder = folder
 
     def check(self, names: list[str]) -> None:
-        """Raises DeliveryFailed, before anything is issued, if the folder cannot take these files."""
+        """Raises DeliveryFailed, before anything is issued or made, if the folder cannot take these files."""
         try:
-            make_private_folder(self._folder)
             for name in names:
                 path = self._folder / name
                 if os.path.lexists(path) and not _is_delivered(path):
                     raise DeliveryFailed(
                         f"{path} exists and was not put there by a delivery", hint="choose another --out folder"
                     )
-            if not os.access(self._folder, os.W_OK | os.X_OK):
-                raise DeliveryFailed(f"folder {self._folder} is not writable")
+            there = next(path for path in (self._folder, *self._folder.absolute().parents) if path.exists())
+            if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+                raise DeliveryFailed(f"folder {there} is not one that can be written")
         except OSError as error:
             raise DeliveryFailed(f"folder {self._folder} cannot be used: {error.strerror}") from error
 
@@ -60,6 +60,7 @@ class FolderDelivery:
         files = credential.files()
         self.check(list(files))
         try:
+            make_private_folder(self._folder)
             self._write(files)
         except OSError as error:
             raise DeliveryFailed(f"{self._folder} cannot be written: {error.strerror}") from error
