@@ -13,8 +13,10 @@ from handclasp.authority.establish import HierarchyPlan, establish, make_interme
 from handclasp.authority.practice import Practice
 from handclasp.authority.server_certificate import issue_server_certificate
 from handclasp.custody.memory import MemoryCustody
+from handclasp.custody.port import Custody
 from handclasp.pki.identity import client_id
 from handclasp.registry.memory import MemoryRegistry
+from handclasp.registry.port import Registry
 from handclasp.verify.acceptance import run_acceptance
 from handclasp.verify.credential import Credential
 from handclasp.verify.endpoint import Endpoint
@@ -33,8 +35,8 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Deployment:
-    registry: MemoryRegistry
-    custody: MemoryCustody
+    registry: Registry
+    custody: Custody
     root: x509.Certificate
     intermediate: x509.Certificate
     server: Credential = field(repr=False)
@@ -63,13 +65,17 @@ class Deployment:
         return {result.check: result for result in run_acceptance(endpoint, self.own, now)}
 
 
-def deploy(name: str = "Test Root", server_names: tuple[str, ...] = ("localhost", "127.0.0.1")) -> Deployment:
+def deploy(
+    name: str = "Test Root",
+    server_names: tuple[str, ...] = ("localhost", "127.0.0.1"),
+    ports: tuple[Registry, Custody] | None = None,
+) -> Deployment:
+    registry, custody = ports or (MemoryRegistry(), MemoryCustody())
     at = now()
     plan = HierarchyPlan(root_name=name)
     root = make_root(plan, at)
     assert root.key is not None
     intermediate = make_intermediate(plan, root.certificate, root.key, at)
-    registry, custody = MemoryRegistry(), MemoryCustody()
     establish(root, intermediate, registry=registry, custody=custody, passphrase=b"test", actor="tester", now=at)
     server = issue_server_certificate(
         server_names, registry=registry, custody=custody, practice=PRACTICE, actor="tester", now=at

@@ -38,6 +38,12 @@ INSIDE: dict[str, tuple[Callable[[socket.socket], None], Kind, bool, bool]] = {
         True,
         False,
     ),
+    "half a chunk": (
+        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf"),
+        Kind.ANSWERED,
+        True,
+        False,
+    ),
     "endless headers": (answering(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000), Kind.NOT_HTTP, False, False),
     "not HTTP": (answering(b"SSH-2.0-OpenSSH\r\n\r\n"), Kind.NOT_HTTP, False, False),
     "closed": (closing, Kind.CLOSED, False, True),

@@ -134,6 +134,8 @@ def test_a_handshake_that_never_completes_fails_the_valid_certificate(deployment
         results = deployment.verify(deployment.endpoint(port))
     assert results["server"].verdict is Verdict.SKIPPED
     assert results["valid"].verdict is Verdict.FAILED
+    assert named(results, Verdict.PASSED) == set()
+    assert "the valid certificate is refused too" in results["no_certificate"].seen
     assert not all_passed(results.values())
 
 
@@ -148,6 +150,7 @@ def test_an_obsolete_tls_version_that_is_spoken_fails(deployment: Deployment, im
         results = deployment.verify(deployment.endpoint(port))
     assert results["tls_1_1"].verdict in {Verdict.FAILED, Verdict.SKIPPED}
     assert results["tls_1_0"].verdict in {Verdict.PASSED, Verdict.SKIPPED}
+    assert results["valid"].verdict is Verdict.PASSED
 
 
 def _answer(status: str, body: bytes) -> bytes:

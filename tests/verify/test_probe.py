@@ -6,18 +6,29 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from handclasp.authority.enrol import Enrolment, enrol
 from handclasp.authority.issuers import signing_issuer
-from handclasp.authority.probe import VERIFY_CLIENT, Probe, ProbeKind, issue_probe, issue_revocable, revoke_probe
+from handclasp.authority.probe import (
+    VERIFY_CLIENT,
+    VERIFY_ENVIRONMENT,
+    Probe,
+    ProbeKind,
+    issue_probe,
+    issue_revocable,
+    revoke_probe,
+)
 from handclasp.authority.revoke import suspend_client
-from handclasp.errors import RequestRejected, TransitionRefused
-from handclasp.pki.identity import subject
+from handclasp.errors import AlreadyRegistered, RequestRejected, TransitionRefused
+from handclasp.pki.identity import client_id, subject
 from handclasp.pki.issuance import prepare
 from handclasp.pki.keys import KeyAlgorithm, generate
 from handclasp.pki.path import CLIENT_AUTH, verify_path
 from handclasp.pki.profile import CLIENT
 from handclasp.pki.request import for_key
 from handclasp.registry.records import CertificateStatus, RevocationReason
-from tests.verify.conftest import PRACTICE, Deployment, now
+from handclasp.verify.own_authority import environment, registered
+from handclasp.verify.rogue import impostor
+from tests.verify.conftest import PRACTICE, Deployment, deploy, now
 
 
 def _probe(deployment: Deployment, kind: ProbeKind, later: timedelta = timedelta(0)) -> Probe:
@@ -132,3 +143,29 @@ def test_a_reserved_client_that_somebody_suspended_stays_so(deployment: Deployme
     suspend_client(VERIFY_CLIENT, registry=deployment.registry, actor="tester", now=now())
     with pytest.raises(TransitionRefused):
         _revocable(deployment)
+
+
+def test_a_reserved_name_that_somebody_else_has_is_said(deployment: Deployment) -> None:
+    _revocable(deployment, "prod")
+    enrol(
+        Enrolment(client_id(f"{VERIFY_CLIENT}-test"), "staging", "other"),
+        registry=deployment.registry,
+        custody=deployment.custody,
+        practice=PRACTICE,
+        actor="tester",
+        now=now(),
+    )
+    with pytest.raises(AlreadyRegistered, match="another environment, staging"):
+        _revocable(deployment, "test")
+
+
+def test_the_reserved_client_joins_the_callers_environment_if_the_caller_is_known(deployment: Deployment) -> None:
+    assert environment(deployment.own, deployment.client) == "prod"
+    assert environment(deployment.own, deploy().client) == VERIFY_ENVIRONMENT
+    assert environment(deployment.own, deployment.server) == VERIFY_ENVIRONMENT
+
+
+def test_a_copy_of_a_registered_certificate_is_not_the_registered_one(deployment: Deployment) -> None:
+    forged = impostor(deployment.client, now())
+    assert registered(deployment.own, deployment.client) is not None
+    assert registered(deployment.own, forged) is None

@@ -18,7 +18,7 @@ from handclasp.authority.practice import Practice
 from handclasp.authority.recording import certificate_record, details, epoch
 from handclasp.authority.revoke import revoke_certificate
 from handclasp.custody.port import Custody
-from handclasp.errors import NotRegistered, RegistryError
+from handclasp.errors import AlreadyRegistered, NotRegistered, RegistryError
 from handclasp.pki.identity import ClientId, subject
 from handclasp.pki.issuance import BACKDATE, IssuingAuthority, issue, prepare
 from handclasp.pki.keys import PrivateKey, generate
@@ -104,7 +104,8 @@ def issue_revocable(
 ) -> Probe:
     """A real client certificate for the reserved client of that environment, which is registered on first use.
 
-    Raises TransitionRefused when somebody has suspended or revoked that client.
+    Raises TransitionRefused when somebody has suspended or revoked that client, AlreadyRegistered when its name
+    is taken.
     """
     name, known = _reserved(registry, environment)
     enrolment = Enrolment(
@@ -145,8 +146,8 @@ def _reserved(registry: Registry, environment: str) -> tuple[str, Client | None]
         except NotRegistered:
             return name, None
         if client.environment == environment:
-            break
-    return client.client_id, client
+            return client.client_id, client
+    raise AlreadyRegistered(f"the name {name} is taken by a client of another environment, {client.environment}")
 
 
 def _past(issuer: IssuingAuthority, now: datetime) -> tuple[datetime, datetime]:

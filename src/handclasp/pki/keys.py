@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-from handclasp.errors import InvalidInput, KeyUnavailable
+from handclasp.errors import InvalidInput, KeyUnavailable, PassphraseMissing
 from handclasp.pki.pem import check_size
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -85,11 +85,11 @@ def is_encrypted(pem: bytes) -> bool:
 def open_sealed(pem: bytes, passphrase: bytes | None = None, what: str = "the private key") -> PrivateKey:
     """The key in PEM (PKCS#8, SEC 1, PKCS#1) or DER.
 
-    Raises KeyUnavailable for a missing or wrong passphrase, InvalidInput for anything that is not a key.
+    Raises PassphraseMissing, KeyUnavailable for a wrong passphrase, InvalidInput for anything that is not a key.
     """
     check_size(pem, what)
     if is_encrypted(pem) and passphrase is None:
-        raise KeyUnavailable(f"{what} is encrypted and no passphrase was given")
+        raise PassphraseMissing(f"{what} is encrypted and no passphrase was given")
     try:
         if b"-----BEGIN " in pem:
             # The library refuses a passphrase for a key that needs none; the caller need not know which it is.
@@ -97,7 +97,7 @@ def open_sealed(pem: bytes, passphrase: bytes | None = None, what: str = "the pr
         else:
             key = _load_der(pem, passphrase)
     except TypeError:
-        raise KeyUnavailable(f"{what} is encrypted and no passphrase was given") from None
+        raise PassphraseMissing(f"{what} is encrypted and no passphrase was given") from None
     except ValueError:
         if is_encrypted(pem):
             raise KeyUnavailable(f"the passphrase does not open {what}") from None

@@ -18,12 +18,14 @@ from handclasp.verify.bypass import bypass
 from handclasp.verify.credential import Credential
 from handclasp.verify.endpoint import Endpoint, Offer
 from handclasp.verify.own_authority import OwnAuthority, presentable
-from handclasp.verify.result import Judgement, Result, failed, passed, skipped
+from handclasp.verify.result import Judgement, Result, Verdict, failed, passed, skipped
 from handclasp.verify.revocation import revocation
 from handclasp.verify.spoofing import spoofing
 
 _ACCEPTED = "accepted"
 _REFUSED = "refused"
+#: The check that gives every refusal after it its meaning.
+_VALID = "valid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,14 @@ def acceptance(endpoint: Endpoint, own_ca: OwnAuthority | None, now: Callable[[]
     server, stop = _server(endpoint)
     yield _result(_SERVER, server)
     bench = _Bench(endpoint, own_ca, stop or own_authority.why_not(own_ca, endpoint), now)
+    valid_accepted = False
     for check in CHECKS:
-        yield _result(check, skipped(stop) if stop else check.run(bench))
+        judgement = skipped(stop) if stop else check.run(bench)
+        if check.name == _VALID:
+            valid_accepted = judgement.verdict is Verdict.PASSED
+        elif check.expected == _REFUSED and judgement.verdict is Verdict.PASSED and not valid_accepted:
+            judgement = skipped(f"{judgement.seen}; the valid certificate is refused too, so it shows nothing")
+        yield _result(check, judgement)
 
 
 def _server(endpoint: Endpoint) -> tuple[Judgement, str | None]:
@@ -157,7 +165,7 @@ _SERVER = Check("server", "server certificate", "verified by --cacert", lambda b
 
 #: In the order they run in.
 CHECKS = (
-    Check("valid", "valid certificate", _ACCEPTED, _accepted(Offer())),
+    Check(_VALID, "valid certificate", _ACCEPTED, _accepted(Offer())),
     Check("valid_http_1_1", "valid, HTTP/1.1 by ALPN", _ACCEPTED, _accepted(Offer(protocols=("http/1.1",)))),
     Check("valid_tls_1_2", "valid, TLS 1.2", _ACCEPTED, _accepted(Offer(ssl.TLSVersion.TLSv1_2))),
     Check("valid_tls_1_3", "valid, TLS 1.3", _ACCEPTED, _accepted(Offer(ssl.TLSVersion.TLSv1_3))),

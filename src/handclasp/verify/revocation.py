@@ -39,9 +39,9 @@ def revocation(endpoint: Endpoint, own: OwnAuthority, now: Callable[[], datetime
     def revoke() -> None:
         revoke_probe(probe, registry=own.registry, actor=own.actor, now=now())
 
-    context = client_context(endpoint, credential)
-    started = time.monotonic()
     try:
+        context = client_context(endpoint, credential)
+        started = time.monotonic()
         while True:
             with Conversation(endpoint.target, context, endpoint.timeout) as conversation:
                 outcome = conversation.open() or conversation.ask()
