@@ -88,7 +88,6 @@ def certificate(
     not_before: datetime = NOW - timedelta(days=1),
     not_after: datetime = NOW + timedelta(days=30),
     extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
-    digest: hashes.SHA256 | hashes.SHA384 | hashes.SHA1 | hashes.MD5 | None = None,
     issuer_name: x509.Name | None = None,
 ) -> x509.Certificate:
     """A certificate with any content, self-signed without an issuer, through the library's documented builder."""
@@ -106,8 +105,7 @@ def certificate(
     )
     for value, critical in extensions:
         builder = builder.add_extension(value, critical)
-    default = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return builder.sign(signer, digest or default)
+    return builder.sign(signer, None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256())
 
 
 def ca(

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handclasp.errors import InvalidInput, NotEstablished
-from handclasp.registry.port import Registry
 from handclasp.settings import Settings
-from handclasp.truststore.port import Truststore
 
-if TYPE_CHECKING:  # these lead to cryptography, which listing clients does not need
+if TYPE_CHECKING:  # ports are needed by the type checker only, and some lead to cryptography
     from handclasp.authority.practice import Practice
     from handclasp.custody.port import Custody
     from handclasp.delivery.file import FolderDelivery
     from handclasp.delivery.port import Delivery
+    from handclasp.registry.port import Registry
+    from handclasp.truststore.port import Truststore
 
 
-def open_registry(settings: Settings, *, create: bool = False) -> Registry:
+def open_registry(settings: Settings, *, create: bool = False) -> "Registry":
     """The registry. Raises NotEstablished if there is none yet and `create` is false."""
     scheme, rest = _split(settings.registry, "registry", _REGISTRIES)
     return _REGISTRIES[scheme](settings, rest, create)
@@ -30,7 +30,7 @@ def open_custody(settings: Settings) -> "Custody":
     return _CUSTODIES[scheme](settings, rest)
 
 
-def open_truststore(settings: Settings) -> Truststore:
+def open_truststore(settings: Settings) -> "Truststore":
     scheme, rest = _split(settings.truststore, "truststore", _TRUSTSTORES)
     return _TRUSTSTORES[scheme](settings, rest)
 
@@ -66,7 +66,7 @@ def practice(settings: Settings) -> "Practice":
     )
 
 
-def _sqlite(settings: Settings, rest: str, create: bool) -> Registry:
+def _sqlite(settings: Settings, rest: str, create: bool) -> "Registry":
     from handclasp.registry.sqlite import SqliteRegistry  # noqa: PLC0415
 
     # sqlite:///name is a path in the state folder, sqlite:////name an absolute one
@@ -82,7 +82,7 @@ def _file_custody(settings: Settings, rest: str) -> "Custody":
     return FileCustody(settings.state / rest)
 
 
-def _file_truststore(settings: Settings, rest: str) -> Truststore:
+def _file_truststore(settings: Settings, rest: str) -> "Truststore":
     from handclasp.truststore.file import FileTruststore  # noqa: PLC0415
 
     return FileTruststore(settings.state / rest)
@@ -94,9 +94,9 @@ def _file_delivery(settings: Settings, rest: str) -> "Delivery":
     return FileDelivery(settings.state / rest)
 
 
-_REGISTRIES: dict[str, Callable[[Settings, str, bool], Registry]] = {"sqlite": _sqlite}
+_REGISTRIES: dict[str, Callable[[Settings, str, bool], "Registry"]] = {"sqlite": _sqlite}
 _CUSTODIES: dict[str, Callable[[Settings, str], "Custody"]] = {"file": _file_custody}
-_TRUSTSTORES: dict[str, Callable[[Settings, str], Truststore]] = {"file": _file_truststore}
+_TRUSTSTORES: dict[str, Callable[[Settings, str], "Truststore"]] = {"file": _file_truststore}
 _DELIVERIES: dict[str, Callable[[Settings, str], "Delivery"]] = {"file": _file_delivery}
 
 

@@ -7,6 +7,7 @@
     ├── NotEstablished             there is no authority here yet
     ├── AlreadyEstablished         there is one, and it is not the one asked for
     ├── KeyUnavailable             custody has no such key, or may not open it
+    │   └── PassphraseMissing      it is there, and sealed with a passphrase that was not given
     ├── RegistryError
     │   ├── NotRegistered          no such client, certificate or issuer
     │   ├── AlreadyRegistered      the name, serial number or public key is taken
@@ -65,6 +66,10 @@ class AlreadyEstablished(HandclaspError):
 
 
 class KeyUnavailable(HandclaspError):
+    pass
+
+
+class PassphraseMissing(KeyUnavailable):
     pass
 
 

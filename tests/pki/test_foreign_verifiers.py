@@ -27,11 +27,12 @@ ALGORITHMS = [pytest.param(a, marks=SLOW if a is KeyAlgorithm.RSA4096 else ()) f
 
 def end_entity(profile: Profile, hierarchy: KeyAlgorithm, algorithm: KeyAlgorithm) -> x509.Certificate:
     authority = making.intermediate(hierarchy).authority
-    name, names = {
+    named: dict[str, tuple[x509.Name, list[x509.GeneralName]]] = {
         "client": (subject("Prod-NextJs-Client"), [SPIFFE]),
         "server": (x509.Name([]), [HOST]),
         "ocsp-responder": (subject("Test OCSP"), []),
-    }[profile.name]
+    }
+    name, names = named[profile.name]
     prepared = prepare(
         for_key(making.key(algorithm)), profile, authority, subject=name, now=NOW, names=names
     )  # fmt: skip

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handclasp.errors import PathInvalid
+from handclasp.errors import PathInvalid, RequestRejected
 from handclasp.pki.extensions import key_identifier
 from handclasp.pki.identity import subject
 from handclasp.pki.issuance import BACKDATE, IssuingAuthority, issue, prepare, self_signed, serial_number
@@ -24,9 +24,7 @@ SECOND = timedelta(seconds=1)
 
 def client(authority: IssuingAuthority, now: datetime, lifetime: timedelta | None = None) -> x509.Certificate:
     request = for_key(making.key())
-    return issue(
-        prepare(request, CLIENT, authority, subject=subject("x"), now=now, lifetime=lifetime), authority
-    )
+    return issue(prepare(request, CLIENT, authority, subject=subject("x"), now=now, lifetime=lifetime), authority)
 
 
 def test_a_lifetime_of_n_days_ends_one_second_before_n_days_are_over() -> None:
@@ -50,12 +48,11 @@ def test_a_root_and_an_intermediate_last_as_long_as_their_profiles_say() -> None
 def test_an_end_entity_is_never_valid_when_its_issuer_is_not(life: int, age: int, days: int, offset: int) -> None:
     issuer = making.ca("Short", of=making.key(number=3), not_before=NOW, not_after=NOW + timedelta(seconds=life))
     now = (NOW + timedelta(seconds=age, microseconds=5)).astimezone(timezone(timedelta(hours=offset)))
-    try:
-        made = client(issuer.authority, now, timedelta(days=days))
-    except PathInvalid as refused:
-        assert refused.fault == "expired"
-        assert age >= life
+    if age >= life:
+        with pytest.raises(PathInvalid, match="has expired"):
+            client(issuer.authority, now, timedelta(days=days))
     else:
+        made = client(issuer.authority, now, timedelta(days=days))
         assert made.not_valid_before_utc >= issuer.certificate.not_valid_before_utc
         assert made.not_valid_after_utc <= issuer.certificate.not_valid_after_utc
         assert made.not_valid_before_utc <= now <= made.not_valid_after_utc
@@ -69,6 +66,25 @@ def test_an_issuer_that_has_expired_or_is_not_valid_yet_issues_nothing() -> None
     assert expired.value.hint is not None
     with pytest.raises(PathInvalid, match="not valid yet"):
         client(authority, authority.not_before - SECOND)
+
+
+def test_an_explicit_validity_stands_as_it_is() -> None:
+    """For the probes of `verify`: certificates that are expired, or not valid yet, on purpose."""
+    begin, end = timedelta(hours=-2), timedelta(hours=-1)
+    authority = making.ca("Issuer").authority
+    validity = (NOW + begin + timedelta(microseconds=7), NOW + end)
+    made = issue(
+        prepare(for_key(making.key()), CLIENT, authority, subject=subject("x"), now=NOW, validity=validity), authority
+    )
+    assert (made.not_valid_before_utc, made.not_valid_after_utc) == (NOW + begin, NOW + end)
+
+
+@pytest.mark.parametrize(("begin", "end"), [(-2, 1), (0, 61), (1, 0)])
+def test_an_explicit_validity_lies_within_its_issuers(begin: int, end: int) -> None:
+    authority = making.ca("Issuer").authority  # from a day ago, for sixty days
+    validity = (NOW + timedelta(days=begin), NOW + timedelta(days=end))
+    with pytest.raises(RequestRejected, match="does not lie within its issuer's"):
+        prepare(for_key(making.key()), CLIENT, authority, subject=subject("x"), now=NOW, validity=validity)
 
 
 def test_validity_after_2049_is_written_so_that_openssl_reads_it() -> None:
@@ -142,8 +158,6 @@ def test_an_intermediate_issues_with_the_extensions_of_each_profile_apart() -> N
     """They are built once per profile and kind of key, and must not be mixed up."""
     authority = making.root().authority
     first, second = client(authority, NOW), client(authority, NOW)
-    other = issue(
-        prepare(for_key(making.key()), INTERMEDIATE, authority, subject=subject("ca"), now=NOW), authority
-    )
+    other = issue(prepare(for_key(making.key()), INTERMEDIATE, authority, subject=subject("ca"), now=NOW), authority)
     assert list(first.extensions) == list(second.extensions)
     assert other.extensions.get_extension_for_class(x509.BasicConstraints).value.ca

@@ -204,7 +204,7 @@ def _sha1() -> Fault:
 
 def _signed_with_sha1(made: x509.Certificate, signer: Ca) -> x509.Certificate:
     sha256, sha1 = bytes.fromhex("06092a864886f70d01010b"), bytes.fromhex("06092a864886f70d010105")
-    return making.mangled(made, sha256, sha1, signer.key, digest=hashes.SHA1())
+    return making.mangled(made, sha256, sha1, signer.key, digest=hashes.SHA1())  # noqa: S303 - made to be refused
 
 
 def _extension_twice() -> Fault:

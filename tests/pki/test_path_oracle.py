@@ -47,9 +47,6 @@ class Shape:
     forged: bool = False
 
 
-
-
-
 def often(usual: T, *unusual: T) -> st.SearchStrategy[T]:
     return st.sampled_from([usual] * 8 + list(unusual))
 
@@ -80,7 +77,7 @@ END_ENTITIES = st.builds(
 ROOTS = st.builds(Shape, path_length=often(None, 0, 1), usage=often(True, False))
 
 
-def made(shape: Shape, name: str, number: int, issuer: Ca | None) -> Ca:
+def certified(shape: Shape, name: str, number: int, issuer: Ca | None) -> Ca:
     extensions: list[tuple[x509.ExtensionType, bool]] = []
     if shape.constraints:
         length = shape.path_length if shape.is_ca else None
@@ -94,8 +91,9 @@ def made(shape: Shape, name: str, number: int, issuer: Ca | None) -> Ca:
     begin, end = VALIDITY[shape.validity]
     signer = Ca(issuer.certificate, making.key(number=99)) if issuer and shape.forged else issuer
     key = making.key(number=40 + number)
-    dates = {"not_before": NOW + timedelta(days=begin), "not_after": NOW + timedelta(days=end)}
-    return Ca(certificate(name, signer, of=key, extensions=extensions, **dates), key)
+    not_before, not_after = NOW + timedelta(days=begin), NOW + timedelta(days=end)
+    made = certificate(name, signer, of=key, extensions=extensions, not_before=not_before, not_after=not_after)
+    return Ca(made, key)
 
 
 @cache
@@ -107,7 +105,7 @@ def openssl_accepts(chain: list[x509.Certificate]) -> bool:
     end_entity = making.write_pem(folder() / "end.pem", chain[:1])
     between = making.write_pem(folder() / "between.pem", chain[1:-1])
     anchor = making.write_pem(folder() / "anchor.pem", chain[-1:])
-    untrusted = ["-untrusted", between] if chain[1:-1] else []
+    untrusted: list[str | Path] = ["-untrusted", between] if chain[1:-1] else []
     judged = making.openssl(
         "verify", "-no-CApath", "-no-CAstore", "-attime", str(int(NOW.timestamp())), "-purpose", "sslclient",
         "-CAfile", anchor, *untrusted, end_entity,
@@ -126,10 +124,10 @@ def we_accept(chain: list[x509.Certificate]) -> bool:
 @settings(max_examples=150)
 @given(root=ROOTS, issuers=st.lists(ISSUERS, max_size=3), end_entity=END_ENTITIES)
 def test_openssl_and_we_agree_on_chains_of_every_shape(root: Shape, issuers: list[Shape], end_entity: Shape) -> None:
-    above = made(root, "Root", 0, None)
+    above = certified(root, "Root", 0, None)
     chain = [above.certificate]
     for number, shape in enumerate(issuers, start=1):
-        above = made(shape, f"Issuer {number}", number, above)
+        above = certified(shape, f"Issuer {number}", number, above)
         chain.insert(0, above.certificate)
-    chain.insert(0, made(end_entity, "acme", 9, above).certificate)
+    chain.insert(0, certified(end_entity, "acme", 9, above).certificate)
     assert we_accept(chain) is openssl_accepts(chain)

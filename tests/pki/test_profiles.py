@@ -10,15 +10,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from pyasn1.codec.der.decoder import decode
 
 from handclasp.errors import InvalidInput, RequestRejected
-from handclasp.pki.extensions import IssuerUrls, key_identifier
+from handclasp.pki.extensions import NO_URLS, IssuerUrls, key_identifier
 from handclasp.pki.identity import subject
 from handclasp.pki.issuance import IssuingAuthority, issue, prepare
 from handclasp.pki.keys import KeyAlgorithm, PrivateKey, spki
-from handclasp.pki.profile import CLIENT, INTERMEDIATE, OCSP_RESPONDER, PROFILES, ROOT, SERVER, Profile, policy_oid
+from handclasp.pki.profile import CLIENT, INTERMEDIATE, OCSP_RESPONDER, ROOT, SERVER, Profile, policy_oid
 from handclasp.pki.request import for_key
 from tests import making
 from tests.making import CERT_SIGN, DIGITAL_SIGNATURE, NOW, Ca
 
+PROFILES = {profile.name: profile for profile in (ROOT, INTERMEDIATE, CLIENT, SERVER, OCSP_RESPONDER)}
 URI = x509.UniformResourceIdentifier("spiffe://handclasp.internal/prod/acme")
 HOST = x509.DNSName("gateway.example.internal")
 ADDRESS = x509.IPAddress(ip_address("127.0.0.1"))
@@ -72,9 +73,9 @@ def issued(
     key: PrivateKey,
     *names: x509.GeneralName,
     name: x509.Name | None = None,
-    urls: IssuerUrls | None = None,
+    urls: IssuerUrls = NO_URLS,
 ) -> x509.Certificate:
-    authority = IssuingAuthority(issuer.certificate, issuer.key, *([urls] if urls else []))
+    authority = IssuingAuthority(issuer.certificate, issuer.key, urls)
     named = subject("Somebody") if name is None else name
     return issue(prepare(for_key(key), profile, authority, subject=named, now=NOW, names=names), authority)
 
@@ -176,7 +177,9 @@ def test_the_operators_policy_stands_in_client_certificates_without_qualifier() 
     assert CLIENT.configured() is CLIENT
 
 
-@pytest.mark.parametrize("text", ["", "one", "1", "1.3.", "3.1.2", "1.2.4294967296", "2.25.329800735698586629295641978511506172918"])
+@pytest.mark.parametrize(
+    "text", ["", "one", "1", "1.3.", "3.1.2", "1.2.4294967296", "2.25.329800735698586629295641978511506172918"]
+)
 def test_what_is_no_usable_object_identifier_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="object identifier"):
         policy_oid(text)
@@ -208,7 +211,9 @@ def test_the_lifetimes_are_those_of_the_design() -> None:
     assert ROOT.max_days == 36_500
 
 
-@pytest.mark.parametrize("algorithm", [KeyAlgorithm.P256, KeyAlgorithm.P384, KeyAlgorithm.RSA2048, KeyAlgorithm.ED25519])
+@pytest.mark.parametrize(
+    "algorithm", [KeyAlgorithm.P256, KeyAlgorithm.P384, KeyAlgorithm.RSA2048, KeyAlgorithm.ED25519]
+)
 def test_the_key_identifier_is_method_1_of_rfc_7093(algorithm: KeyAlgorithm) -> None:
     """Recomputed from the certificate's bytes: SHA-256 of the subjectPublicKey's content, 160 bits of it."""
     key = making.key(algorithm).public_key()

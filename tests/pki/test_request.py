@@ -74,7 +74,9 @@ def test_requested_extensions_are_named_and_not_obeyed() -> None:
     wanted: list[x509.ExtensionType] = [
         x509.BasicConstraints(ca=True, path_length=None),
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
-        x509.SubjectAlternativeName([x509.DNSName("bank.example"), x509.UniformResourceIdentifier("spiffe://d/e/admin")]),
+        x509.SubjectAlternativeName(
+            [x509.DNSName("bank.example"), x509.UniformResourceIdentifier("spiffe://d/e/admin")]
+        ),
         making.CERT_SIGN,
         making.UNKNOWN_EXTENSION,
     ]
@@ -118,7 +120,7 @@ REFUSED = {
         lambda: openssl_csr("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime239v3"),
         "cannot be read or is of an unknown kind",
     ),
-    "DSA": (lambda: csr(dsa.generate_private_key(1024)), "neither EC, RSA nor Ed25519"),
+    "DSA": (lambda: csr(dsa.generate_private_key(2048)), "neither EC, RSA nor Ed25519"),
     "Ed448": (lambda: openssl_csr("-newkey", "ed448"), "neither EC, RSA nor Ed25519"),
     "MD4": (
         lambda: csr(making.key(KeyAlgorithm.RSA2048), encoding=Encoding.DER).replace(SHA256_WITH_RSA, MD4_WITH_RSA),
@@ -176,7 +178,10 @@ NOT_A_CSR = {
     "truncated PEM": (PEM[:200], "damaged or truncated"),
     "cut line": (PEM.replace(PEM[60:80], b""), "damaged or truncated"),
     "truncated DER": (csr(making.key(), encoding=Encoding.DER)[:-5], "is not a certificate signing request"),
-    "a certificate": (making.root().certificate.public_bytes(Encoding.PEM), "holds CERTIFICATE, not a certificate sign"),
+    "a certificate": (
+        making.root().certificate.public_bytes(Encoding.PEM),
+        "holds CERTIFICATE, not a certificate sign",
+    ),
     "a key": (making.pkcs8(making.key()), "holds PRIVATE KEY, not a certificate signing request"),
     "10 MB": (b"-----BEGIN CERTIFICATE REQUEST-----\n" + b"A" * 10_000_000, f"at most {MAX_BYTES:,} are read"),
     "10,000 blocks": (b"-----BEGIN X-----\n" * 10_000, "holds 10,000 PEM blocks; at most 1,000"),

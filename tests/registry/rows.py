@@ -33,7 +33,9 @@ def issuer(number: int = 1, parent: str | None = None) -> Issuer:
     )
 
 
-def certificate(number: int, of: str | None = "acme", *, key: str | None = None, created_at: int = 1_000) -> Certificate:
+def certificate(
+    number: int, of: str | None = "acme", *, key: str | None = None, created_at: int = 1_000
+) -> Certificate:
     return Certificate(
         issuer_id="issuer-1",
         serial_number=f"{number:x}",

@@ -1,20 +1,23 @@
 """What `registry/port.py` promises, held against every adapter."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from handclasp.errors import AlreadyRegistered, NotRegistered, RegistryError
-from handclasp.registry.port import Registry
+from handclasp.registry.port import Change, Registry
 from handclasp.registry.records import CertificateStatus, ClientStatus, ClientSummary, IssuerStatus, RevocationReason
 from tests.registry import rows
+
+Write = Callable[[Change], None]
 
 
 def test_an_empty_registry_has_nothing_and_says_so(registry: Registry) -> None:
     assert registry.issuers() == []
     assert registry.certificates("acme") == []
     assert registry.public_key_owner("key") is None
-    assert list(registry.summaries()) == list(registry.standings()) == list(registry.audit()) == []
+    assert [*registry.summaries(), *registry.standings(), *registry.audit()] == []
     assert registry.revision() == 0
     with pytest.raises(NotRegistered, match="no client acme is registered"):
         registry.client("acme")
@@ -70,7 +73,7 @@ def test_names_are_unique_and_found_without_regard_to_case(registry: Registry) -
 def test_an_exception_rolls_everything_back_and_comes_out_as_it_was(registry: Registry, error: BaseException) -> None:
     rows.fill(registry, "acme")
     before = registry.revision()
-    with pytest.raises(type(error)) as raised, registry.change() as change:
+    with pytest.raises(type(error)) as raised, registry.change() as change:  # noqa: PT012 - the block is the transaction
         change.add_client(rows.client("other"))
         change.set_client_status("acme", ClientStatus.REVOKED)
         change.set_delivered("issuer-1", "1", 7)
@@ -89,7 +92,7 @@ def test_an_exception_rolls_everything_back_and_comes_out_as_it_was(registry: Re
 
 def test_a_refused_write_rolls_back_what_came_before_it(registry: Registry) -> None:
     rows.fill(registry, "acme")
-    with pytest.raises(AlreadyRegistered), registry.change() as change:
+    with pytest.raises(AlreadyRegistered), registry.change() as change:  # noqa: PT012 - the block is the transaction
         change.add_client(rows.client("other"))
         change.add_client(rows.client("acme"))
     with pytest.raises(NotRegistered):
@@ -98,7 +101,7 @@ def test_a_refused_write_rolls_back_what_came_before_it(registry: Registry) -> N
 
 def test_a_change_within_a_change_is_refused(registry: Registry) -> None:
     """The writer is alone: an inner commit would be lost, or would commit half of the outer one."""
-    with pytest.raises(RegistryError), registry.change() as outer:
+    with pytest.raises(RegistryError), registry.change() as outer:  # noqa: PT012 - the block is the transaction
         outer.add_client(rows.client())
         with registry.change():
             pass
@@ -108,7 +111,7 @@ def test_a_change_within_a_change_is_refused(registry: Registry) -> None:
 
 def test_what_is_taken_cannot_be_taken_again(registry: Registry) -> None:
     rows.fill(registry, "acme")
-    taken = [
+    taken: list[tuple[Write, str]] = [
         (lambda c: c.add_issuer(rows.issuer()), "that issuer"),
         (lambda c: c.add_certificate(replace(rows.certificate(1), fingerprint="another")), "that serial number"),
         (lambda c: c.add_certificate(replace(rows.certificate(2), fingerprint="fingerprint-1")), "that certificate"),
@@ -127,7 +130,7 @@ def test_a_certificate_needs_its_issuer_and_its_client(registry: Registry) -> No
 
 
 def test_changing_what_is_not_there_is_refused(registry: Registry) -> None:
-    writes = [
+    writes: list[Write] = [
         lambda c: c.set_client_status("ghost", ClientStatus.REVOKED),
         lambda c: c.set_certificate_status(rows.certificate(9), CertificateStatus.REVOKED, at=1, reason=None),
         lambda c: c.set_delivered("issuer-1", "9", 1),
@@ -142,7 +145,7 @@ def test_changing_what_is_not_there_is_refused(registry: Registry) -> None:
 def test_the_revision_grows_by_one_with_each_change_of_a_decision_and_no_other(registry: Registry) -> None:
     rows.fill(registry, "acme", "beta")
     assert registry.revision() == 1
-    decisive = [
+    decisive: list[Write] = [
         lambda c: c.add_client(rows.client("gamma")),
         lambda c: c.add_certificate(rows.certificate(7)),
         lambda c: c.set_client_status("acme", ClientStatus.SUSPENDED),
@@ -238,7 +241,7 @@ def test_has_changed_is_true_once_after_each_commit(registry: Registry) -> None:
     rows.fill(registry, "acme")
     assert registry.has_changed()
     assert not registry.has_changed()
-    with pytest.raises(ValueError, match="undone"), registry.change() as change:
+    with pytest.raises(ValueError, match="undone"), registry.change() as change:  # noqa: PT012 - the block is the transaction
         change.set_client_status("acme", ClientStatus.REVOKED)
         raise ValueError("undone")
     assert not registry.has_changed()

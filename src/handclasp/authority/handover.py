@@ -5,10 +5,12 @@ from datetime import datetime
 from handclasp.authority.enrol import Issued
 from handclasp.authority.recording import epoch
 from handclasp.delivery.port import Credential, Delivery
+from handclasp.errors import TransitionRefused
 from handclasp.pki.bundle import full_chain, pkcs12_file
 from handclasp.pki.keys import seal
 from handclasp.pki.pem import certificate_pem
 from handclasp.registry.port import Registry
+from handclasp.registry.records import CertificateStatus
 
 
 def credential(issued: Issued, *, pkcs12_passphrase: bytes | None = None) -> Credential:
@@ -34,9 +36,20 @@ def hand_over(
     now: datetime,
     pkcs12_passphrase: bytes | None = None,
 ) -> list[str]:
-    """Deliver to each, then note it in the registry. Returns where it went. Raises DeliveryFailed."""
+    """Deliver to each and note it in the registry. Returns where it went.
+
+    It is done under the registry's write lock: of two runs that enrol or renew one client at once, the files of the
+    one whose certificate is still active stay, whole. Raises DeliveryFailed, or TransitionRefused when another run
+    has superseded this certificate meanwhile.
+    """
     handed = credential(issued, pkcs12_passphrase=pkcs12_passphrase)
-    places = [delivery.deliver(handed) for delivery in deliveries]
+    key = (issued.certificate.issuer_id, issued.certificate.serial_number)
     with registry.change() as change:
-        change.set_delivered(issued.certificate.issuer_id, issued.certificate.serial_number, epoch(now))
+        if change.certificate(*key).status is not CertificateStatus.ACTIVE:
+            raise TransitionRefused(
+                f"the certificate for client {issued.client.client_id} was revoked before it was delivered",
+                hint=f"another run issued one at the same time: handclasp client show {issued.client.client_id}",
+            )
+        places = [delivery.deliver(handed) for delivery in deliveries]
+        change.set_delivered(*key, epoch(now))
     return places

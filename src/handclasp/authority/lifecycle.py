@@ -1,9 +1,13 @@
-"""What may happen to a client and to a certificate, as one table each; docs/architecture.md draws them."""
+"""What may happen to a client, as one table.
+
+A certificate knows one event, and it is final: RFC 5280 5.3.1 lets only certificateHold be undone, and suspending
+the client is that.
+"""
 
 from enum import StrEnum
 
 from handclasp.errors import TransitionRefused
-from handclasp.registry.records import CertificateStatus, ClientStatus
+from handclasp.registry.records import ClientStatus
 
 
 class Event(StrEnum):
@@ -21,12 +25,6 @@ CLIENT_TRANSITIONS: dict[tuple[ClientStatus, Event], ClientStatus] = {
     (ClientStatus.SUSPENDED, Event.RESUME): ClientStatus.ACTIVE,
     (ClientStatus.SUSPENDED, Event.REVOKE): ClientStatus.REVOKED,
     (ClientStatus.REVOKED, Event.REVOKE): ClientStatus.REVOKED,
-}
-
-#: Revocation is final (RFC 5280 5.3.1: only certificateHold can be undone, and suspending a client is that).
-CERTIFICATE_TRANSITIONS: dict[tuple[CertificateStatus, Event], CertificateStatus] = {
-    (CertificateStatus.ACTIVE, Event.REVOKE): CertificateStatus.REVOKED,
-    (CertificateStatus.REVOKED, Event.REVOKE): CertificateStatus.REVOKED,
 }
 
 

@@ -21,58 +21,50 @@ from handclasp.errors import HandclaspError
 
 FAILED = 1
 INTERRUPTED = 130
-#: 128 + SIGPIPE, what a shell reports for a program whose reader went away.
-PIPE_CLOSED = 141
 
 
-def guarded(run: Callable[[], object]) -> int:
-    """Run a command line; its exit code. Nothing but SystemExit leaves, unless HANDCLASP_DEBUG asks for it."""
+def guarded(run: Callable[[], int]) -> int:
+    """The exit code of `run`, or of what it raised: for work beside the main thread. `main` has its own guard."""
     try:
-        code = run()
-        sys.stdout.flush()
-    except BrokenPipeError:
+        return run()
+    except (Exception, KeyboardInterrupt) as error:
+        return report(error)
+
+
+def report(error: BaseException) -> int:
+    """Say what happened; the exit code. HANDCLASP_DEBUG=1 shows the traceback too."""
+    if isinstance(error, BrokenPipeError):
         _forget_stdout()
-        return PIPE_CLOSED
-    except (click.Abort, KeyboardInterrupt):
-        return _failed("interrupted", None, INTERRUPTED)
-    except NoArgsIsHelpError as error:
+        return FAILED
+    if isinstance(error, NoArgsIsHelpError):
         error.show()
         return error.exit_code
-    except click.UsageError as error:
-        hint = f"{error.ctx.command_path} --help" if error.ctx else None
-        # Click lists choices on lines of their own; what the user typed is quoted in them.
-        return _failed(" ".join(error.format_message().split()), hint, error.exit_code)
-    except click.ClickException as error:
-        return _failed(error.format_message(), None, error.exit_code)
-    except HandclaspError as error:
-        _maybe_traceback()
-        return _failed(str(error), error.hint, error.exit_code)
-    except OSError as error:
-        _maybe_traceback()
-        where = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{where}{error.strerror or error}", None, FAILED)
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a defect of ours
-        _maybe_traceback()
-        return _failed(
-            f"internal error: {type(error).__name__}: {error}",
-            "this is a defect of Handclasp: HANDCLASP_DEBUG=1 shows where",
-            FAILED,
-        )
-    return code if isinstance(code, int) else 0
+    if os.environ.get("HANDCLASP_DEBUG"):
+        import traceback  # noqa: PLC0415
 
-
-def _failed(message: str, hint: str | None, code: int) -> int:
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    message, hint, code = _words(error)
     click.echo(f"error: {one_line(message)}", err=True)
     if hint:
         click.echo(f"hint: {one_line(hint)}", err=True)
     return code
 
 
-def _maybe_traceback() -> None:
-    if os.environ.get("HANDCLASP_DEBUG"):
-        import traceback  # noqa: PLC0415
-
-        click.echo(traceback.format_exc(), err=True)
+def _words(error: BaseException) -> tuple[str, str | None, int]:
+    if isinstance(error, HandclaspError):
+        return str(error), error.hint, error.exit_code
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
+        return "interrupted", None, INTERRUPTED
+    if isinstance(error, click.ClickException):
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        # Click lists choices on lines of their own; what the user typed is quoted in them.
+        message = " ".join(error.format_message().split())
+        return message, f"{context.command_path} --help" if context else None, error.exit_code
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}", None, FAILED
+    hint = "this is a defect of Handclasp: HANDCLASP_DEBUG=1 shows where"
+    return f"internal error: {type(error).__name__}: {error}", hint, FAILED
 
 
 def _forget_stdout() -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from handclasp import bootstrap
 from handclasp.errors import InvalidInput
-from handclasp.registry.port import Registry
 from handclasp.settings import Settings, load
 
-if TYPE_CHECKING:  # these lead to cryptography, which `client list` does not need
+if TYPE_CHECKING:  # ports are needed by the type checker only, and some lead to cryptography
     from handclasp.authority.practice import Practice
     from handclasp.custody.port import Custody
     from handclasp.delivery.port import Delivery
+    from handclasp.registry.port import Registry
     from handclasp.truststore.port import Truststore
 
 
@@ -32,7 +32,7 @@ class Session:
         return load(self.state, os.environ, self.config)
 
     @cached_property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """Raises NotEstablished when there is none."""
         return bootstrap.open_registry(self.settings)
 
@@ -68,7 +68,7 @@ class Session:
             name = str(user)
         return f"{name}@{os.uname().nodename}"
 
-    def create_registry(self) -> Registry:
+    def create_registry(self) -> "Registry":
         """Open the registry, making it if need be: `init` only."""
         if "registry" not in self.__dict__:
             self.registry = bootstrap.open_registry(self.settings, create=True)

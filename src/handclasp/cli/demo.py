@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,18 +10,19 @@ from handclasp.atomic_file import write_atomically
 from handclasp.authority.enrol import Enrolment, enrol, renew
 from handclasp.authority.establish import HierarchyPlan, establish, make_intermediate, make_root
 from handclasp.authority.handover import hand_over
-from handclasp.cli.boundary import guarded
+from handclasp.cli.boundary import FAILED, guarded
 from handclasp.cli.client.issued import curl_line
 from handclasp.cli.context import Session
 from handclasp.cli.output import data, say
 from handclasp.cli.state_folder import prepare_state_folder
 from handclasp.cli.verify_table import show_results, summary
 from handclasp.errors import NotEstablished, NotRegistered
+from handclasp.gateway.stop import Stop
 from handclasp.pki.identity import client_id
 from handclasp.pki.keys import open_sealed
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.records import CertificateStatus
-from handclasp.verify.acceptance import run_acceptance
+from handclasp.verify.acceptance import acceptance
 from handclasp.verify.credential import Credential
 from handclasp.verify.endpoint import Endpoint
 from handclasp.verify.own_authority import OwnAuthority
@@ -32,6 +33,8 @@ CLIENT = client_id("demo")
 PASSPHRASE_FILE = "demo-root-passphrase"  # noqa: S105 - a file name
 #: A demo certificate with less than this left is renewed when the demo starts.
 _RENEW_WITHIN_SECONDS = 86_400
+#: How long the check that runs when the gateway stops is waited for.
+_FINISH_SECONDS = 10
 
 
 def establish_demo(session: Session) -> None:
@@ -67,19 +70,30 @@ class DemoRun:
     """Enrols the client and runs the acceptance tests while the gateway serves, in a thread of its own."""
 
     session: Session
-    stop: threading.Event
+    stop: Stop
     once: bool
-    code: int = 1
+    _code: int | None = None
+    _thread: threading.Thread | None = field(default=None, repr=False)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name="demo", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="demo", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> int:
+        """The exit code: the tests' own; without a verdict a failure if that was all that was asked for."""
+        if self._thread is not None:
+            self._thread.join(_FINISH_SECONDS)
+        return self._code if self._code is not None else FAILED * self.once
 
     def _run(self) -> None:
         session = Session(str(self.session.state), str(self.session.config) if self.session.config else None)
         session.settings = self.session.settings
-        self.code = guarded(lambda: self._prove(session))
+        code = guarded(lambda: self._prove(session))
         session.close()
-        if self.once or self.code:
+        if self.stop.is_set():
+            return
+        self._code = code
+        if self.once or code:
             self.stop.set()
 
     def _prove(self, session: Session) -> int:
@@ -93,7 +107,11 @@ class DemoRun:
         )
         own = OwnAuthority(session.registry, session.custody, session.practice, session.actor)
         say(f"serving {url} in front of {session.settings.gateway.upstream}; testing it")
-        results = run_acceptance(endpoint, own, lambda: datetime.now(UTC))
+        results = []
+        for result in acceptance(endpoint, own, lambda: datetime.now(UTC)):
+            if self.stop.is_set():
+                return FAILED
+            results.append(result)
         show_results(results)
         say(summary(results))
         passed = all_passed(results)

@@ -15,7 +15,7 @@ from handclasp.pki.path import verify_path
 from handclasp.pki.pem import block_labels, certificate_pem, check_size, load_certificate
 from handclasp.truststore.rules import check_bundle
 
-_PASSPHRASE_HINT = "pass --import-passphrase-file with the passphrase of what is imported"
+_HINT = "pass --import-passphrase-file with the passphrase of what is imported"
 
 
 def read_imports(
@@ -74,7 +74,7 @@ def _open(content: bytes, passphrase: bytes | None, what: str) -> PrivateKey:
     try:
         return open_sealed(content, passphrase, what)
     except KeyUnavailable as error:
-        raise InvalidInput(str(error), hint=_PASSPHRASE_HINT) from None
+        raise InvalidInput(str(error), hint=_HINT) from None
 
 
 def _der_or_pkcs12(content: bytes, passphrase: bytes | None, what: str) -> tuple[x509.Certificate, PrivateKey | None]:
@@ -86,7 +86,7 @@ def _der_or_pkcs12(content: bytes, passphrase: bytes | None, what: str) -> tuple
         archive = pkcs12.load_pkcs12(content, passphrase)
     except ValueError:
         raise InvalidInput(
-            f"{what} is neither a certificate in PEM or DER nor PKCS#12 that opens", hint=_PASSPHRASE_HINT
+            f"{what} is neither a certificate in PEM or DER nor PKCS#12 that opens", hint=_HINT
         ) from None
     if archive.cert is None:
         raise InvalidInput(f"{what} holds no certificate with its key")

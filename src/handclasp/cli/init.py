@@ -1,5 +1,6 @@
 """`handclasp init`: establish the authority, or take up an init that was killed."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from handclasp.authority.establish import HierarchyPlan, IssuerMaterial
     from handclasp.registry.records import Issuer
 
-_ROOT_PASSPHRASE = "root passphrase"
+_WHAT = "root passphrase"
 
 
 @click.command(
@@ -46,7 +47,7 @@ _ROOT_PASSPHRASE = "root passphrase"
 @click.option("--import-passphrase-file", metavar="FILE", help="Opens what is imported encrypted.")
 @json_option
 @click.pass_obj
-def init(session: Session, as_json: bool, **given: Any) -> None:
+def init(session: Session, /, as_json: bool, **given: Any) -> None:
     """Establish the authority: an offline root, the intermediate it signs, the registry and the trust store.
 
     The root's key is encrypted with a passphrase (from a file, a descriptor, or asked for on a terminal; never from
@@ -70,17 +71,17 @@ def _passphrase(given: dict[str, Any]) -> bytes | None:
     if file is not None and descriptor is not None:
         raise InvalidInput("pass --root-passphrase-file or --root-passphrase-fd, not both")
     if file is not None:
-        return read_passphrase_file(file, f"{_ROOT_PASSPHRASE} file")
+        return read_passphrase_file(file, f"{_WHAT} file")
     if descriptor is not None:
-        return read_passphrase_descriptor(descriptor, _ROOT_PASSPHRASE)
+        return read_passphrase_descriptor(descriptor, _WHAT)
     return None
 
 
 def _asked_passphrase(*, twice: bool = True) -> bytes:
     """Ask on the terminal. Raises InvalidInput when there is none to ask on."""
-    if not click.get_text_stream("stdin").isatty():
+    if not (sys.stdin and sys.stdin.isatty()):
         raise InvalidInput(
-            f"no {_ROOT_PASSPHRASE} was given, and there is no terminal to ask on",
+            f"no {_WHAT} was given, and there is no terminal to ask on",
             hint="pass --root-passphrase-file FILE or --root-passphrase-fd N",
         )
     text = click.prompt("Root passphrase", hide_input=True, confirmation_prompt=twice, err=True)
@@ -117,7 +118,7 @@ def _plan(session: Session, given: dict[str, Any]) -> "HierarchyPlan":
     from handclasp.pki.keys import KeyAlgorithm  # noqa: PLC0415
     from handclasp.pki.profile import INTERMEDIATE, ROOT  # noqa: PLC0415
 
-    chosen = dict(PRESETS[given["preset"]].hierarchy) if given["preset"] else {}
+    chosen: dict[str, Any] = dict(PRESETS[given["preset"]].hierarchy) if given["preset"] else {}
     for name in ("root_name", "intermediate_name", "organization", "root_days", "intermediate_days"):
         if given[name] is not None:
             chosen[name] = given[name]

@@ -19,7 +19,7 @@ def read_file(path: str, what: str) -> bytes:
     try:
         if path == _STDIN:
             return _bounded(os.fdopen(os.dup(0), "rb"), what, "standard input")
-        return _bounded(Path(path).open("rb"), what, path)  # noqa: SIM115 - _bounded closes it
+        return _bounded(Path(path).open("rb"), what, path)
     except OSError as error:
         raise InvalidInput(f"{what} {path} cannot be read: {error.strerror}") from None
     except ValueError:

@@ -1,5 +1,6 @@
 """`handclasp`: the commands by name, and the options all of them share."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -7,9 +8,7 @@ from typing import NoReturn
 import click
 
 from handclasp import __version__
-from handclasp.cli.boundary import guarded
 from handclasp.cli.lazy import LazyGroup, example
-from handclasp.cli.output import colour_allowed
 
 COMMANDS = {
     "init": ("handclasp.cli.init:init", "Establish the authority: root, intermediate, trust store."),
@@ -26,10 +25,14 @@ COMMANDS = {
 }
 
 
+#: Help is written for this; narrower terminals get it narrower.
+_WIDTH = 100
+
+
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=example(
         "handclasp init --root-passphrase-file root.pass",
         "handclasp client add acme --environment prod --application nextjs --out acme/",
@@ -41,9 +44,7 @@ COMMANDS = {
     metavar="DIR",
     envvar="HANDCLASP_STATE",
     default="handclasp-state",
-    show_default="./handclasp-state",
-    show_envvar=True,
-    help="Where keys, registry and trust store live.",
+    help="Where keys, registry and trust store live; else $HANDCLASP_STATE, else ./handclasp-state.",
 )
 @click.option("--config", metavar="FILE", help="Settings; else DIR/handclasp.toml, if there is one.")
 @click.version_option(__version__, prog_name="handclasp", message="%(prog)s %(version)s")
@@ -51,17 +52,35 @@ COMMANDS = {
 def cli(ctx: click.Context, state: str, config: str | None) -> None:
     """Mutual TLS, end to end: a private CA, a registry and a gateway that lets in only whom you issued.
 
-    Data goes to stdout, talk to stderr. Every command has --json and an example in its --help. Exit codes: 0 done,
-    1 refused or something is wrong, 2 the command line or a file given cannot be used, 130 interrupted. An error is
-    one line, "error: ...", with --json too.
+    Every command has --json, and an example in its --help. Data goes to stdout, talk and errors to stderr: one line,
+    "error: ...", with --json too. Exit codes: 0 done, 1 refused or wrong, 2 unusable input, 130 interrupted.
     """
     from handclasp.cli.context import Session  # noqa: PLC0415
 
-    ctx.color = colour_allowed()
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        ctx.color = False
     ctx.obj = Session(state, config)
     ctx.call_on_close(ctx.obj.close)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point of the `handclasp` script. Always ends in SystemExit."""
-    sys.exit(guarded(lambda: cli.main(arguments, prog_name="handclasp", standalone_mode=False)))
+    try:
+        code = cli.main(
+            arguments, prog_name="handclasp", standalone_mode=False, terminal_width=min(_WIDTH, _terminal_width())
+        )
+        if sys.stdout:
+            sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # the one boundary: report() has a word for each
+        from handclasp.cli.boundary import report  # noqa: PLC0415
+
+        code = report(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _terminal_width() -> int:
+    """What Click would find out, less what it imports for that (shutil: a twentieth of our start)."""
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (OSError, ValueError):
+        return _WIDTH

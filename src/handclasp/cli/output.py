@@ -5,9 +5,9 @@ Text that others chose (names, subjects, owners) is escaped wherever it does not
 break a line nor steer a terminal.
 """
 
-import os
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from time import gmtime, strftime
 from typing import Any
 
@@ -15,6 +15,8 @@ import click
 
 #: Lines handed to the stream at once: one write each would cost more than the rest of a list.
 _CHUNK = 500
+#: A table is a tenth of what formatting a number costs, and a long list has many.
+_DIGITS = [f"{number:02}" for number in range(60)]
 
 
 def one_line(text: str) -> str:
@@ -29,7 +31,17 @@ def cell(value: object) -> str:
 
 def moment(seconds: int | None) -> str | None:
     """Seconds since 1970 as RFC 3339, UTC."""
-    return None if seconds is None else strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
+    if seconds is None:
+        return None
+    day, second = divmod(seconds, 86_400)
+    minute, second = divmod(second, 60)
+    return f"{_date(day)}T{_DIGITS[minute // 60]}:{_DIGITS[minute % 60]}:{_DIGITS[second]}Z"
+
+
+@cache
+def _date(day: int) -> str:
+    """Remembered: a long list has many moments and few days."""
+    return strftime("%Y-%m-%d", gmtime(day * 86_400))
 
 
 def say(text: str) -> None:
@@ -65,19 +77,18 @@ def show_facts(facts: Iterable[tuple[str, object]]) -> None:
 
 def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A list: a table for people, tab-separated lines for programs."""
-    if sys.stdout.isatty():
+    if sys.stdout and sys.stdout.isatty():
         _show_table(columns, rows)
     else:
         _write_chunks(_tab_separated(rows))
 
 
-def colour_allowed() -> bool | None:
-    """Click's `color`: False when NO_COLOR asks for none (https://no-color.org), None to look at the terminal."""
-    return False if os.environ.get("NO_COLOR") else None
-
-
 def _tab_separated(rows: Iterable[Sequence[object]]) -> Iterable[str]:
-    return ("\t".join(map(cell, row)) for row in rows)
+    for row in rows:
+        line = "\t".join([value if isinstance(value, str) else cell(value) for value in row])
+        # One look at the line instead of one at each cell: a list is long, and hostile text is rare.
+        clean = line.replace("\t", "").isprintable() and line.count("\t") == len(row) - 1
+        yield line if clean else "\t".join(map(cell, row))
 
 
 def _array_lines(items: Iterable[str]) -> Iterable[str]:

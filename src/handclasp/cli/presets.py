@@ -28,10 +28,7 @@ PRESETS: dict[str, Preset] = {
             "intermediate_days": 1825,
         },
         settings=(
-            "# Written by: handclasp init --preset how-to\n"
-            "[authority]\n"
-            'key_algorithm = "rsa2048"\n'
-            "client_days = 365\n"
+            '# Written by: handclasp init --preset how-to\n[authority]\nkey_algorithm = "rsa2048"\nclient_days = 365\n'
         ),
     )
 }

@@ -1,7 +1,6 @@
 """Serve in the foreground: signals, the ready file, and nothing left behind."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +11,12 @@ from handclasp.cli.context import Session
 from handclasp.cli.output import say
 from handclasp.errors import InvalidInput
 from handclasp.gateway.run import Serving, serve
+from handclasp.gateway.state_lock import hold
+from handclasp.gateway.stop import Stop
 
 
-def serve_session(
-    session: Session, stop: threading.Event, on_ready: Callable[[], None], ready_file: Path | None
-) -> None:
-    """Serve until `stop`. `ready_file` exists exactly while requests are answered."""
+def serve_session(session: Session, stop: Stop, on_ready: Callable[[], None], ready_file: Path | None) -> None:
+    """Serve until `stop`. `ready_file` exists exactly while requests are answered. Raises StateInUse, GatewayFailed."""
     if ready_file is not None and not ready_file.parent.is_dir():
         raise InvalidInput(f"--ready-file {ready_file}: there is no folder {ready_file.parent}")
 
@@ -35,19 +34,27 @@ def serve_session(
         actor=session.actor,
         say=say,
     )
+    # Only who holds the lock may touch the file: it may be the ready file of the gateway that runs already.
+    with hold(serving.lock), _absent_but_while_ready(ready_file):
+        serve(serving, stop, ready)
+
+
+@contextmanager
+def _absent_but_while_ready(ready_file: Path | None) -> Iterator[None]:
+    """A crash may have left one behind; whatever happens now, none stays."""
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)
     try:
-        serve(serving, stop, ready)
+        yield
     finally:
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, while the block runs."""
-    stop = threading.Event()
+def stopping_on_signals() -> Iterator[Stop]:
+    """What SIGINT and SIGTERM set, while the block runs."""
+    stop = Stop()
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
         stop.set()

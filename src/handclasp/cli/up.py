@@ -77,5 +77,5 @@ def up(
                 say(f"serving https://{gateway.listen}/ in front of {gateway.upstream}, until Ctrl-C")
 
         serve_session(session, stop, on_ready, ready_file)
-        if demo and run.code:
-            ctx.exit(run.code)
+        if demo and (code := run.finish()):
+            ctx.exit(code)

@@ -69,8 +69,13 @@ class FolderDelivery:
     def collect(self, client_id: str) -> dict[str, bytes]:  # noqa: ARG002 - one folder, one client
         try:
             while generation := self._current():
-                files = _read(generation)
-                # Unless a delivery came in between and removed what was being read: then read the new one.
+                try:
+                    files = {path.name: path.read_bytes() for path in sorted(generation.iterdir())}
+                except FileNotFoundError:
+                    if self._current() == generation:
+                        raise
+                    continue
+                # A delivery that came in between was removing what has been read: read the new one.
                 if self._current() == generation:
                     return files
         except OSError as error:
@@ -108,12 +113,3 @@ class FolderDelivery:
 def _is_delivered(path: Path) -> bool:
     """True for a link that a delivery made; anything else of that name is somebody else's."""
     return path.is_symlink() and str(path.readlink()) == f"{_DATA}/{path.name}"
-
-
-def _read(generation: Path) -> dict[str, bytes]:
-    try:
-        return {path.name: path.read_bytes() for path in sorted(generation.iterdir())}
-    except FileNotFoundError:
-        if generation.is_dir():
-            raise
-        return {}

@@ -40,8 +40,11 @@ class Follower:
         self._revision = 0
         self._bundle: bytes | None = None
         self._trust_checked = 0
-        #: fingerprints the table that was loaded last lets in
-        self._loaded: set[str] = set()
+        #: what the table that was loaded last says of each fingerprint
+        self._said: dict[str, Reason] = {}
+        #: whom it lets in, and whom the one before it does, which acts until the last is in force
+        self._admitted: set[str] = set()
+        self._admitted_before: set[str] = set()
         self._kills: dict[str, Reason] = {}
         self._stale = True
 
@@ -67,41 +70,51 @@ class Follower:
             self._revision = revision
         if has_changed or now - self._trust_checked >= TRUST_POLL_SECONDS:
             changed |= self._take_trust(moment, now)
-        if changed:
-            self._stale = self._stale or self._needs_table(changed)
+        self._stale = self._stale or self._needs_table(changed)
+        # Cheap when nothing is on its way to the proxy; raises when the proxy refuses what it was told.
+        settled = self.proxy.in_force() and not self._stale and not self._admitted_before
+        if settled and not changed:
+            return False
+        table_acts = self.proxy.table_in_force()
+        if table_acts:
+            self._admitted_before = set()
         told = self._tell_kills()
-        return self._tell_table() or told
+        return self._tell_table(table_acts) or told
 
     def _take_trust(self, moment: datetime, now: int) -> set[str]:
         self._trust_checked = now
         bundle = self.truststore.read() or b""
-        if bundle != self._bundle:
+        anchors = load_certificates(bundle, "the trust store") if bundle else []
+        # No anchors at all is not a file the proxy would take: the table refuses everybody then.
+        if bundle != self._bundle and anchors:
             self.proxy.trust(bundle)
             self._bundle = bundle
-        anchors = load_certificates(bundle) if bundle else []
         return self._table.trust(issuer_trust(self.registry.issuers(), anchors, moment), now)
 
     def _needs_table(self, changed: set[str]) -> bool:
-        """Somebody new may pass, or so many may no longer that they belong into the table."""
-        newly_allowed = any(self._table.entries[f].allow and f not in self._loaded for f in changed)
-        return newly_allowed or len(self._table.denied(self._loaded)) > MAX_KILLS
+        """The table says something else of somebody than is so now, and the kill list is not the place to mend it."""
+        for fingerprint in changed:
+            # Somebody new may pass, or is refused for another reason than the log would give.
+            reason = self._table.entries[fingerprint].reason
+            if reason is not self._said.get(fingerprint) and fingerprint not in self._admitted:
+                return True
+        return bool(changed) and len(self._table.denied(self._admitted)) > MAX_KILLS
 
     def _tell_kills(self) -> bool:
-        """Refuse at once what the table in force would let in."""
-        kills = self._table.denied(self._loaded)
-        # While a newer table may not act yet, nothing that is killed is let go.
-        if not self.proxy.table_in_force():
-            kills = {f: r for f, r in self._kills.items() if self._table.denied([f])} | kills
+        """Refuse at once what a table that may act would let in: the last one, or the one it has not replaced yet."""
+        kills = self._table.denied(self._admitted | self._admitted_before)
         if kills == self._kills:
             return False
         self.proxy.kill(kills)
         self._kills = kills
         return True
 
-    def _tell_table(self) -> bool:
-        if not self._stale or not self.proxy.table_in_force():
+    def _tell_table(self, table_acts: bool) -> bool:
+        if not self._stale or not table_acts:
             return False
         self.proxy.load(self._table.entries)
-        self._loaded = {f for f, entry in self._table.entries.items() if entry.allow}
+        self._said = {f: entry.reason for f, entry in self._table.entries.items()}
+        self._admitted_before = self._admitted
+        self._admitted = {f for f, reason in self._said.items() if reason is Reason.ALLOWED}
         self._stale = False
         return True

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import ssl
-import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from handclasp.atomic_file import make_private_folder, write_atomically
 from handclasp.authority.practice import Practice
 from handclasp.authorizer.decision import Policy
 from handclasp.custody.port import Custody
-from handclasp.errors import GatewayFailed
+from handclasp.errors import GatewayFailed, HandclaspError, RegistryError
 from handclasp.gateway.addresses import parse_listen
 from handclasp.gateway.envoy.bootstrap_file import ADMIN_SOCKET, bootstrap
 from handclasp.gateway.envoy.locate import check_version, find_envoy
@@ -22,7 +22,7 @@ from handclasp.gateway.envoy.process import EnvoyProcess
 from handclasp.gateway.envoy.proxy import EnvoyProxy
 from handclasp.gateway.follow import POLL_SECONDS, Follower
 from handclasp.gateway.server_credential import server_credential
-from handclasp.gateway.state_lock import hold
+from handclasp.gateway.stop import Stop
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.port import Registry
 from handclasp.settings import Settings
@@ -50,26 +50,29 @@ class Serving:
         return self.settings.state.resolve() / "gateway"
 
     @property
+    def lock(self) -> Path:
+        return self.folder / "lock"
+
+    @property
     def log(self) -> Path:
         return self.settings.state.resolve() / self.settings.gateway.access_log
 
 
-def serve(serving: Serving, stop: threading.Event, on_ready: Callable[[], None]) -> None:
-    """Serve until `stop` is set; `on_ready` is called once, when a request has been answered through the listener.
+def serve(serving: Serving, stop: Stop, on_ready: Callable[[], None]) -> None:
+    """Serve until `stop` is set; `on_ready` is called once, when the listener has answered. The caller holds the lock.
 
-    Raises StateInUse if another gateway runs on this state, GatewayFailed when Envoy cannot serve. Whatever
-    happens, Envoy is stopped before this returns: a gateway that cannot follow its registry does not let anybody in.
+    Raises GatewayFailed when Envoy cannot serve. Whatever happens, Envoy is stopped before this returns: a gateway
+    that cannot follow its registry does not let anybody in.
     """
-    with hold(serving.folder / "lock"):
-        gateway = _Gateway(serving)
-        try:
-            gateway.start(stop)
-            if not stop.is_set():
-                on_ready()
-            while not stop.wait(POLL_SECONDS):
-                gateway.step()
-        finally:
-            gateway.stop()
+    gateway = _Gateway(serving)
+    try:
+        gateway.start(stop)
+        if not stop.is_set():
+            on_ready()
+        while not stop.wait(POLL_SECONDS):
+            gateway.step()
+    finally:
+        gateway.stop()
 
 
 class _Gateway:
@@ -98,19 +101,20 @@ class _Gateway:
         self._server_pem: bytes | None = None
         self._pid: int | None = None
 
-    def start(self, stop: threading.Event) -> None:
+    def start(self, stop: Stop) -> None:
         self._check_port_is_free()
+        self._check_trust_is_published()
         self._follower.step()
         self._renew_server_certificate()
         # The files are written; this Envoy starts with all of them.
         self._proxy.kill({})
         self._process.start()
         self._pid = self._process.pid
-        deadline = datetime.now(UTC).timestamp() + START_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not (self._proxy.in_force() and self._answers()):
             if self._process.pid is None:
                 raise GatewayFailed(f"Envoy did not start: {self._process.last_words()}")
-            if datetime.now(UTC).timestamp() > deadline:
+            if time.monotonic() > deadline:
                 raise GatewayFailed(f"Envoy did not serve within {START_SECONDS:.0f} s: {self._process.last_words()}")
             if stop.wait(POLL_SECONDS):
                 return
@@ -125,12 +129,23 @@ class _Gateway:
             self._write_status()
         now = datetime.now(UTC).timestamp()
         if now - self._server_checked > _RENEWAL_CHECK_SECONDS:
-            self._renew_server_certificate()
+            self._try_to_renew_server_certificate(now)
 
     def stop(self) -> None:
         self._process.stop()
         (self._serving.folder / "status.json").unlink(missing_ok=True)
         (self._serving.folder / "envoy" / ADMIN_SOCKET).unlink(missing_ok=True)
+
+    def _try_to_renew_server_certificate(self, now: float) -> None:
+        """What cannot be renewed yet still serves for a third of its life. Raises RegistryError: nothing else does."""
+        try:
+            self._renew_server_certificate()
+        except RegistryError:
+            raise
+        except HandclaspError as error:
+            self._server_checked = now
+            again = f"trying again in {_RENEWAL_CHECK_SECONDS / 60:.0f} minutes"
+            self._serving.say(f"warning: the server certificate cannot be renewed: {error}; {again}")
 
     def _renew_server_certificate(self) -> None:
         serving = self._serving
@@ -164,6 +179,13 @@ class _Gateway:
                     f"cannot listen on {host}:{port}: {error.strerror}",
                     hint="stop what listens there, or pass --listen",
                 ) from None
+
+    def _check_trust_is_published(self) -> None:
+        if not self._serving.truststore.read():
+            raise GatewayFailed(
+                f"the trust store {self._serving.truststore.location()} is empty: nobody could be let in",
+                hint="run: handclasp truststore publish",
+            )
 
     def _answers(self) -> bool:
         """A TLS connection through the listener: a stranger's, so that it proves serving and lets nobody in."""

@@ -86,5 +86,3 @@ OCSP_RESPONDER = Profile(
     points_to_issuer=False,
     ocsp_no_check=True,
 )
-
-PROFILES = {p.name: p for p in (ROOT, INTERMEDIATE, CLIENT, SERVER, OCSP_RESPONDER)}

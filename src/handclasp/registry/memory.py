@@ -50,14 +50,15 @@ class _Reader:
             raise NotRegistered(f"no certificate {serial_number} of issuer {issuer_id} is registered") from None
 
     def certificates(self, client_id: str) -> list[Certificate]:
-        return [c for c in self._state.certificates.values() if (c.client_id or "").lower() == client_id.lower()]
+        owned = (c for c in self._state.certificates.values() if (c.client_id or "").lower() == client_id.lower())
+        return sorted(owned, key=lambda c: c.created_at)
 
     def public_key_owner(self, public_key_id: str) -> str | None:
         owned = (c for c in self._state.certificates.values() if c.public_key_id == public_key_id)
         return next((c.client_id or "" for c in owned), None)
 
     def issuers(self) -> list[Issuer]:
-        return list(self._state.issuers.values())
+        return sorted(self._state.issuers.values(), key=lambda issuer: issuer.created_at)
 
 
 class MemoryRegistry(_Reader):
@@ -65,11 +66,18 @@ class MemoryRegistry(_Reader):
         self._state = _State()
         self._commits = 0
         self._seen: int | None = None
+        self._changing = False
 
     @contextmanager
     def change(self) -> Iterator["_Change"]:
+        if self._changing:
+            raise RegistryError("a change is under way already")
         change = _Change(copy.deepcopy(self._state))
-        yield change
+        self._changing = True
+        try:
+            yield change
+        finally:
+            self._changing = False
         self._state = change.committed()
         self._commits += 1
 
@@ -160,7 +168,7 @@ class _Change(_Reader):
         self._state.certificates[issuer_id, serial_number] = replace(known, delivered_at=at)
 
     def add_issuer(self, issuer: Issuer) -> None:
-        if issuer.issuer_id in self._state.issuers:
+        if any(issuer.fingerprint == i.fingerprint or issuer.issuer_id == i.issuer_id for i in self.issuers()):
             raise AlreadyRegistered("that issuer is registered already")
         self._state.issuers[issuer.issuer_id] = issuer
         self._revision()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from handclasp.errors import AlreadyRegistered, NotRegistered, RegistryBusy, RegistryDamaged, RegistryError
-from handclasp.registry.audit_chain import chained
 from handclasp.registry.records import (
     AuditEntry,
     Certificate,
@@ -79,6 +78,9 @@ _UPDATE_CERTIFICATE_STATUS = """
 _UPDATE_DELIVERED = "UPDATE certificate SET delivered_at = ? WHERE issuer_id = ? AND serial_number = ?"
 _UPDATE_ISSUER_STATUS = "UPDATE issuer SET status = ? WHERE issuer_id = ?"
 
+#: A lookup costs a tenth of what calling the enumeration does, and lists are long.
+_CLIENT_STATUSES = {status.value: status for status in ClientStatus}
+
 #: What a violated UNIQUE constraint means, by the column SQLite names.
 _TAKEN = {
     "client.client_id": "a client of that name is registered already",
@@ -110,6 +112,7 @@ class SqliteRegistry:
             except BaseException:
                 self._connection.close()
                 raise
+        self._file = _file_id(path)
         self._own_commits = 0
         self._seen: tuple[int, int] | None = None
 
@@ -178,6 +181,11 @@ class SqliteRegistry:
             return int(self._connection.execute("SELECT value FROM revision").fetchone()[0])
 
     def has_changed(self) -> bool:
+        # A file that was removed or replaced stays readable through an open connection, and never changes again.
+        if _file_id(self._path) != self._file:
+            raise RegistryDamaged(
+                f"registry {self._path} was removed or replaced while it was open", hint="start again on the right file"
+            )
         # data_version tells of other connections' commits only, so our own are counted beside it.
         with _driver_errors(self._path):
             now = (int(self._connection.execute("PRAGMA data_version").fetchone()[0]), self._own_commits)
@@ -277,10 +285,21 @@ class _Change(_Reader):
         _changed(self._run(_UPDATE_ISSUER_STATUS, (status, issuer_id)), f"issuer {issuer_id}")
 
     def record(self, *, at: int, actor: str, action: str, subject: str, details: str) -> None:
+        # Imported here: what only reads starts faster without json and hashlib.
+        from handclasp.registry.audit_chain import chained  # noqa: PLC0415
+
         row = self._run(_SELECT_LAST_AUDIT).fetchone()
         last = AuditEntry(*row) if row else None
         entry = chained(last, at=at, actor=actor, action=action, subject=subject, details=details)
         self._run(_INSERT_AUDIT, _values(entry))
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _values(record: Any) -> tuple[Any, ...]:
@@ -289,7 +308,7 @@ def _values(record: Any) -> tuple[Any, ...]:
 
 def _client(row: tuple[Any, ...]) -> Client:
     name, environment, application, owner, contact, status, created_at = row
-    return Client(name, environment, application, owner, contact, ClientStatus(status), created_at)
+    return Client(name, environment, application, owner, contact, _CLIENT_STATUSES[status], created_at)
 
 
 def _certificate(row: tuple[Any, ...]) -> Certificate:

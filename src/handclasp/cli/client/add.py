@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 @click.option("--contact", type=Note(), metavar="TEXT", help="How to reach them.")
 @json_option
 @click.pass_obj
-def add(
-    session: Session, name: "ClientId", environment: str, application: str, as_json: bool, **given: Any
-) -> None:
+def add(session: Session, /, name: "ClientId", environment: str, application: str, as_json: bool, **given: Any) -> None:
     """Register client NAME and issue its first certificate.
 
     Key and certificate go to the delivery store, and with --out to a folder: client.key, client.pem, fullchain.pem
@@ -39,9 +37,7 @@ def add(
     from handclasp.cli.client.issued import Handover, enrolment, show_issued  # noqa: PLC0415
     from handclasp.pki import identity  # noqa: PLC0415
 
-    asked = enrolment(
-        session, name, identity.environment(environment), identity.application(application), given
-    )
+    asked = enrolment(session, name, identity.environment(environment), identity.application(application), given)
     session.registry.issuers()
     handover = Handover(session, given, own_key=asked.request is None)
     issued = enrol(

@@ -76,7 +76,7 @@ class Handover:
 
 
 def show_issued(session: Session, issued: Issued, folder: Path, *, word: str, as_json: bool) -> None:
-    certificate = issued.certificate
+    certificate = session.registry.certificate(issued.certificate.issuer_id, issued.certificate.serial_number)
     files = _file_names(own_key=issued.key is not None, pkcs12=(folder / "client.p12").exists())
     curl = curl_line(session, folder, own_key=issued.key is not None)
     if as_json:

@@ -16,9 +16,7 @@ _COLUMNS = ("name", "environment", "application", "status", "certificates", "exp
 
 @click.command(
     name="list",
-    epilog=example(
-        "handclasp client list --environment prod --status suspended", "handclasp client list | cut -f 1"
-    ),
+    epilog=example("handclasp client list --environment prod --status suspended", "handclasp client list | cut -f 1"),
 )
 @click.option("--environment", metavar="NAME", help="Only this environment.")
 @click.option("--status", type=click.Choice([status.value for status in ClientStatus]), help="Only this status.")
@@ -29,11 +27,11 @@ def list_clients(session: Session, environment: str | None, status: str | None, 
 
     Columns: name, environment, application, status, active certificates, when the last of them expires, owner.
     """
-    wanted = (
-        summary
-        for summary in session.registry.summaries()
-        if environment in (None, summary.client.environment) and status in (None, summary.client.status)
-    )
+    wanted = session.registry.summaries()
+    if environment is not None:
+        wanted = (summary for summary in wanted if summary.client.environment == environment)
+    if status is not None:
+        wanted = (summary for summary in wanted if summary.client.status == status)
     if as_json:
         show_json_array(map(_json, wanted))
     else:
@@ -47,7 +45,7 @@ def _rows(summaries: Iterator[ClientSummary]) -> Iterator[tuple[object, ...]]:
             client.client_id,
             client.environment,
             client.application,
-            client.status.value,
+            client.status,
             summary.active_certificates,
             moment(summary.not_after),
             client.owner,

@@ -12,14 +12,12 @@ if TYPE_CHECKING:
     from handclasp.pki.identity import ClientId
 
 
-@click.command(
-    epilog=example("handclasp client renew acme --out acme/", "handclasp client renew acme --csr acme.csr")
-)
+@click.command(epilog=example("handclasp client renew acme --out acme/", "handclasp client renew acme --csr acme.csr"))
 @name_argument
 @issuing_options
 @json_option
 @click.pass_obj
-def renew(session: Session, name: "ClientId", as_json: bool, **given: Any) -> None:
+def renew(session: Session, /, name: "ClientId", as_json: bool, **given: Any) -> None:
     """Issue client NAME another certificate, with a new key unless it sends its own CSR.
 
     The certificates it has stay valid, so that it can switch without an outage. Once it has switched, take the old

@@ -30,9 +30,10 @@ _MAX_SERIAL_TEXT = 80
 @click.option(
     "--reason",
     type=click.Choice([reason.value for reason in RevocationReason], case_sensitive=False),
+    metavar="REASON",
     default=RevocationReason.UNSPECIFIED.value,
     show_default=True,
-    help="As RFC 5280 spells it.",
+    help=f"As RFC 5280 spells it: {', '.join(RevocationReason)}.",
 )
 @json_option
 @click.pass_obj
@@ -65,10 +66,11 @@ def _serial(text: str) -> str:
     from handclasp.pki.naming import parse_serial  # noqa: PLC0415
 
     try:
-        if len(text) > _MAX_SERIAL_TEXT:
-            raise ValueError(text)
-        return parse_serial(text)
+        number = parse_serial(text[:_MAX_SERIAL_TEXT])
     except ValueError:
+        number = ""
+    if not number or number.startswith("-") or len(text) > _MAX_SERIAL_TEXT:
         raise InvalidInput(
             f"serial number {shown(text)} is not hexadecimal", hint="handclasp client show NAME prints it"
-        ) from None
+        )
+    return number

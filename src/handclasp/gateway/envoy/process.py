@@ -1,12 +1,13 @@
 """Envoy as a child process: started, watched, restarted with backoff, and never left behind."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from handclasp.errors import GatewayFailed
@@ -33,7 +34,6 @@ class EnvoyProcess:
     _started: float = 0.0
     _crashes: int = 0
     _restart_at: float | None = None
-    _libc: ctypes.CDLL | None = field(default=None, repr=False)
 
     @property
     def pid(self) -> int | None:
@@ -51,10 +51,10 @@ class EnvoyProcess:
         ]
         # Without the last, Envoy warns of a misspelt field in a file and lets everybody in.
         command += ["--log-path", str(self.log), "--drain-time-s", "5", "--reject-unknown-dynamic-fields"]
+        # The access log is read by people who wait, and what is not written yet is lost in a crash.
+        command += ["--file-flush-interval-msec", "500"]
         if self.concurrency is not None:
             command += ["--concurrency", str(self.concurrency)]
-        if sys.platform == "linux" and self._libc is None:
-            self._libc = ctypes.CDLL(None)
         try:
             # Its own session: Ctrl-C reaches us alone, and we stop it in our order.
             self._child = subprocess.Popen(
@@ -65,7 +65,7 @@ class EnvoyProcess:
                 start_new_session=True,
                 umask=0o077,
                 cwd=self.bootstrap.parent,
-                preexec_fn=self._die_with_parent,  # noqa: PLW1509 - one prctl call, and we start no thread before
+                preexec_fn=self._die_with_parent(),  # noqa: PLW1509 - one system call, looked up before the fork
             )
         except OSError as error:
             raise GatewayFailed(f"{self.binary} cannot be started: {error.strerror}") from None
@@ -112,6 +112,16 @@ class EnvoyProcess:
         code = self._child.returncode if self._child is not None else 0
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
-    def _die_with_parent(self) -> None:
-        if self._libc is not None:
-            self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    def _die_with_parent(self) -> Callable[[], None] | None:
+        """For the child, between fork and exec. Only Linux can; elsewhere a kill -9 of ours leaves Envoy behind."""
+        if sys.platform != "linux":
+            return None
+        prctl = ctypes.CDLL(None).prctl
+        parent = os.getpid()
+
+        def ask_the_kernel() -> None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before we asked
+                os._exit(1)
+
+        return ask_the_kernel

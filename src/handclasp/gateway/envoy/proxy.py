@@ -89,29 +89,30 @@ class EnvoyProxy:
         self._publish("server", version, files)
 
     def table_in_force(self) -> bool:
-        return self._acts("table")
+        self._ask()
+        return "table" not in self._waiting
 
     def in_force(self) -> bool:
-        return all(self._acts(name) for name in tuple(self._told))
+        self._ask()
+        return not self._waiting
 
-    def _acts(self, name: str) -> bool:
-        """Raises GatewayFailed if Envoy refuses a file, or has not taken this one within a minute."""
-        if name not in self._waiting:
-            return True
+    def _ask(self) -> None:
+        """Cross off what acts by now. Raises GatewayFailed if Envoy refuses a file, or does not take it in a minute."""
+        if not self._waiting:
+            return
         try:
             stats = self._admin.stats(_STATS_PATTERN)
         except GatewayFailed:
-            return False
+            stats = {}
         refused = sum(int(value) for stat, value in stats.items() if stat.endswith(_REFUSALS))
         if refused > self._refused:
             self._refused = refused
             raise GatewayFailed("Envoy refuses the configuration it was given", hint="its log says why")
-        if stats.get(_VERSION_STATS[name]) == self._told[name]:
-            del self._waiting[name]
-            return True
-        if time.monotonic() - self._waiting[name] > _IN_FORCE_SECONDS:
-            raise GatewayFailed(f"Envoy has not taken its {name} file within {_IN_FORCE_SECONDS:.0f} s")
-        return False
+        for name, since in tuple(self._waiting.items()):
+            if stats.get(_VERSION_STATS[name]) == self._told[name]:
+                del self._waiting[name]
+            elif time.monotonic() - since > _IN_FORCE_SECONDS:
+                raise GatewayFailed(f"Envoy has not taken its {name} file within {_IN_FORCE_SECONDS:.0f} s")
 
     def restarted(self) -> None:
         """A new Envoy process reads the files that are there and counts from nothing."""

@@ -1,0 +1,197 @@
+"""Credentials as files: private, switched in one step, and never over what somebody else put there."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from handclasp.delivery.file import FileDelivery, FolderDelivery
+from handclasp.errors import DeliveryFailed
+from tests.delivery.test_contract import credential
+from tests.forking import become_nobody, in_child
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir() if not each.name.startswith(".."))
+
+
+def test_files_are_links_into_one_private_generation(out: Path) -> None:
+    assert FolderDelivery(out).deliver(credential()) == str(out)
+    assert names(out) == ["ca.pem", "client.key", "client.p12", "client.pem", "fullchain.pem"]
+    assert {(out / name).readlink().parent for name in names(out)} == {Path("..data")}
+    assert {(out / name).stat().st_mode & 0o777 for name in names(out)} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in (out, out / "..data/")} == {0o700}
+
+
+def test_each_client_has_its_own_folder(tmp_path: Path) -> None:
+    delivery = FileDelivery(tmp_path / "clients")
+    for name in ("acme", "beta"):
+        assert delivery.deliver(credential(name.encode(), client_id=name)) == str(tmp_path / "clients" / name)
+    assert (tmp_path / "clients" / "acme" / "client.pem").read_bytes() == b"certificate acme"
+    assert (tmp_path / "clients" / "beta" / "client.pem").read_bytes() == b"certificate beta"
+
+
+def test_one_generation_is_kept(out: Path) -> None:
+    for content in (b"1", b"2", b"3"):
+        FolderDelivery(out).deliver(credential(content))
+    generations = [each for each in out.iterdir() if each.name.startswith("..") and each.name != "..data"]
+    assert [each.name for each in generations] == [str((out / "..data").readlink())]
+
+
+def _file(path: Path) -> None:
+    path.write_bytes(b"precious")
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/hostname")
+
+
+def _dangling(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [_file, _folder, _link, _dangling])
+@pytest.mark.parametrize("name", ["client.key", "client.pem", "ca.pem"])
+def test_what_somebody_else_put_there_is_not_overwritten(out: Path, name: str, make: Callable[[Path], None]) -> None:
+    out.mkdir()
+    make(out / name)
+    with pytest.raises(DeliveryFailed, match=f"{name} exists and was not put there by a delivery") as refused:
+        FolderDelivery(out).deliver(credential())
+    assert refused.value.hint == "choose another --out folder"
+    assert [each.name for each in out.iterdir()] == [name]
+    with pytest.raises(DeliveryFailed):
+        FolderDelivery(out).check([name])
+
+
+def test_other_files_in_the_folder_stay(out: Path) -> None:
+    (out / "..theirs").mkdir(parents=True)
+    (out / "README").write_text("ours")
+    (out / "latest").symlink_to("README")
+    for content in (b"1", b"2"):
+        FolderDelivery(out).deliver(credential(content))
+    assert {"..theirs", "README", "latest"} <= {each.name for each in out.iterdir()}
+
+
+def test_a_folder_that_exists_keeps_its_mode_and_the_keys_in_it_are_private(out: Path) -> None:
+    out.mkdir(mode=0o755)
+    FolderDelivery(out).deliver(credential())
+    assert out.stat().st_mode & 0o777 == 0o755
+    assert (out / "client.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_place_that_cannot_be_used_is_said_before_anything_is_issued(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    blocked = tmp_path / "file" / "out"
+    with pytest.raises(DeliveryFailed, match="file is not one that can be written"):
+        FolderDelivery(blocked).check(["client.pem"])
+    with pytest.raises(DeliveryFailed, match="cannot be used: File name too long"):
+        FolderDelivery(tmp_path / ("x" * 300)).check(["client.pem"])
+    for delivery in (FolderDelivery(blocked), FileDelivery(blocked)):
+        with pytest.raises(DeliveryFailed, match="is not one that can be written"):
+            delivery.deliver(credential())
+        with pytest.raises(DeliveryFailed, match="cannot be read: Not a directory"):
+            delivery.collect("acme")
+
+
+def test_a_check_makes_nothing(tmp_path: Path) -> None:
+    FolderDelivery(tmp_path / "a" / "b").check(["client.pem"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_ours_to_write_is_said(out: Path) -> None:
+    out.mkdir(mode=0o555)
+
+    def check() -> None:
+        become_nobody(out)
+        with pytest.raises(DeliveryFailed, match="is not one that can be written"):
+            FolderDelivery(out).check(["client.pem"])
+
+    assert in_child(check) == 0
+
+
+def test_a_write_that_fails_is_said(out: Path) -> None:
+    (out / "..data").mkdir(parents=True)  # a link cannot replace a folder
+    with pytest.raises(DeliveryFailed, match="cannot be written: Is a directory"):
+        FolderDelivery(out).deliver(credential())
+
+
+def test_a_generation_that_somebody_damaged_is_said(out: Path) -> None:
+    FolderDelivery(out).deliver(credential())
+    current = out / (out / "..data").readlink()
+    (current / "client.key").unlink()
+    (current / "client.key").symlink_to("nowhere")
+    with pytest.raises(DeliveryFailed, match="cannot be read: No such file"):
+        FolderDelivery(out).collect("acme")
+
+
+def test_a_delivery_after_a_killed_one_cleans_up_behind_it(out: Path) -> None:
+    FolderDelivery(out).deliver(credential(b"1"))
+    for at in range(1, 40):
+
+        def deliver_and_die(at: int = at) -> None:
+            _die_at_fsync(at)
+            FolderDelivery(out).deliver(credential(b"2"))
+
+        if in_child(deliver_and_die) == 0:
+            break
+        assert FolderDelivery(out).collect("acme") in (credential(b"1").files(), credential(b"2").files())
+    else:
+        pytest.fail("the delivery never came to its end")
+    generation = str((out / "..data").readlink())
+    assert {each.name for each in out.iterdir()} == {*credential().files(), "..data", generation}
+    assert FolderDelivery(out).collect("acme") == credential(b"2").files()
+
+
+def _die_at_fsync(at: int) -> None:
+    count = 0
+    fsync = os.fsync
+
+    def counted(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(descriptor)
+
+    os.fsync = counted  # type: ignore[assignment]
+
+
+def test_a_reader_never_sees_a_key_beside_anothers_certificate(out: Path) -> None:
+    """Two readers, as fast as they can, while a hundred deliveries go on."""
+    delivery = FolderDelivery(out)
+    keys = {b"certificate %d" % n: b"archive %d" % n for n in range(100)}
+    seen: list[str] = []
+    mixed: list[dict[str, bytes]] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            files = delivery.collect("acme")
+            if not files:
+                continue
+            seen.append(files["client.pem"].decode())
+            if keys[files["client.pem"]] != files["client.p12"] or len(files) != 5:
+                mixed.append(files)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(100):
+        delivery.deliver(credential(b"%d" % number))
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert mixed == []
+    assert len(set(seen)) > 1

@@ -1,0 +1,67 @@
+"""Gateways to share: one per refusal mode for a whole session, and a deployment to run one's own.
+
+Who shares a gateway enrols callers of its own and leaves everybody else's alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.callers import Caller
+from tests.gateway.deployment import Deployment, Running
+from tests.gateway.service import Service
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A deployment that serves, what is behind it, and a caller that passes."""
+
+    deployment: Deployment
+    service: Service
+    running: Running
+    friend: Caller
+
+
+def _guarded(folder: Path, **gateway: object) -> Iterator[Guarded]:
+    with Service() as service:
+        deployment = Deployment(folder, service.url, **gateway)
+        friend = deployment.enrol("friend")
+        with Running(deployment) as running:
+            assert running.error is None, running.error
+            yield Guarded(deployment, service, running, friend)
+            assert running.error is None
+        deployment.close()
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A gateway that refuses by 403. It admits the environments prod and test."""
+    yield from _guarded(tmp_path_factory.mktemp("forbidden"), environments=("prod", "test"))
+
+
+@pytest.fixture(scope="session")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A gateway that refuses in the handshake."""
+    yield from _guarded(tmp_path_factory.mktemp("handshake"), refusal="handshake")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Guarded]:
+    """A gateway to break."""
+    yield from _guarded(tmp_path)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with Service() as each:
+        yield each
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, service: Service) -> Iterator[Deployment]:
+    """An authority and its settings; nothing runs yet."""
+    made = Deployment(tmp_path, service.url)
+    yield made
+    made.close()

@@ -1,0 +1,61 @@
+"""From a URL to a backend: what is known, what is refused, and where its files are."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handclasp import bootstrap
+from handclasp.errors import InvalidInput, NotEstablished
+from handclasp.settings import Settings
+from tests import making
+
+OPENERS: dict[str, Callable[[Settings], object]] = {
+    "custody": bootstrap.open_custody,
+    "registry": lambda settings: bootstrap.open_registry(settings, create=True),
+    "truststore": bootstrap.open_truststore,
+    "delivery": bootstrap.open_delivery,
+}
+
+
+def test_the_default_backends_are_files_in_the_state_folder(state: Path) -> None:
+    settings = Settings(state)
+    registry = bootstrap.open_registry(settings, create=True)
+    registry.close()
+    bootstrap.open_custody(settings).keep("root", making.key())
+    bootstrap.open_truststore(settings).publish(b"bundle")
+    names = {each.name for each in state.iterdir()}
+    assert {"registry.db", "pki", "truststore.pem"} <= names
+    assert bootstrap.open_truststore(settings).location() == str(state / "truststore.pem")
+
+
+def test_a_url_with_an_absolute_path_is_outside_the_state_folder(state: Path, tmp_path: Path) -> None:
+    settings = Settings(state, registry=f"sqlite:///{tmp_path}/elsewhere.db", truststore=f"file:{tmp_path}/trust.pem")
+    bootstrap.open_registry(settings, create=True).close()
+    bootstrap.open_truststore(settings).publish(b"bundle")
+    assert {"elsewhere.db", "trust.pem"} <= {each.name for each in tmp_path.iterdir()}
+    assert list(state.iterdir()) == []
+
+
+def test_a_registry_that_is_not_there_is_not_made_by_looking(state: Path) -> None:
+    with pytest.raises(NotEstablished, match="there is no authority in") as refused:
+        bootstrap.open_registry(Settings(state))
+    assert refused.value.hint == "run: handclasp init"
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", OPENERS)
+@pytest.mark.parametrize("url", ["", "pki", "FILE:pki", "postgresql://host/db", "http://example.org"])
+def test_an_unknown_backend_is_refused_with_the_known_ones(state: Path, name: str, url: str) -> None:
+    with pytest.raises(InvalidInput, match=f"setting {name} names an unknown backend") as refused:
+        OPENERS[name](replace(Settings(state), **{name: url}))  # type: ignore[arg-type]
+    assert refused.value.hint in {"known: file", "known: sqlite"}
+
+
+@pytest.mark.parametrize("name", OPENERS)
+@pytest.mark.parametrize("rest", ["", "/", "///", ".", "..", "a/.."])
+def test_a_url_that_names_no_place_is_refused(state: Path, name: str, rest: str) -> None:
+    scheme = "sqlite" if name == "registry" else "file"
+    with pytest.raises(InvalidInput, match=f"setting {name} names no place"):
+        OPENERS[name](replace(Settings(state), **{name: f"{scheme}:{rest}"}))  # type: ignore[arg-type]
