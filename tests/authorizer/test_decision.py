@@ -90,7 +90,7 @@ _REGISTERED = st.none() | st.builds(
 _POLICY = st.builds(Policy, st.none() | st.frozensets(_TEXT))
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(_PRESENTED, _REGISTERED, _POLICY, _TIME)
 def test_it_allows_if_and_only_if_every_condition_holds_and_never_raises(
     presented: Presented | None, registered: Registered | None, policy: Policy, now: int

@@ -2,16 +2,13 @@
 
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
 from tests.cli.terminal import PASSPHRASE, Terminal, one_error_line
-from tests.forking import in_child
 
 
 def test_the_second_init_changes_nothing_and_mends_the_trust_store(established: Terminal) -> None:
@@ -135,36 +132,6 @@ def test_names_and_organization_are_signed_as_given(terminal: Terminal) -> None:
         'CN=Wurzel 🌱,O=Acme\\, \\"Inc\\"=1',
         'CN=Zwischen,O=Acme\\, \\"Inc\\"=1',
     ]
-
-
-def test_a_killed_init_is_taken_up_by_the_next(terminal: Terminal, tmp_path: Path) -> None:
-    """Killed at its first, second, third ... durable step, until one run comes through."""
-    terminal.write("root.pass", f"{PASSPHRASE}\n")
-    for survived in range(100):
-        shutil.rmtree(terminal.state, ignore_errors=True)
-        status = in_child(lambda steps=survived: _die_after(steps, terminal))  # type: ignore[misc]
-        for path in terminal.state.rglob("*"):
-            assert path.stat().st_mode & 0o077 == 0, path
-        assert terminal("init --root-passphrase-file root.pass").code == 0
-        assert terminal("ca verify").code == 0
-        assert [row[1] for row in terminal("ca list").rows] == ["root", "intermediate"]
-        if status == 0:
-            break
-    assert status == 0
-    assert survived > 5
-
-
-def _die_after(steps: int, terminal: Terminal) -> None:
-    """Run init; SIGKILL in the place of its fsync number `steps`."""
-    real, count = os.fsync, iter(range(1000))
-
-    def fsync(descriptor: int) -> None:
-        if next(count) == steps:
-            os.kill(os.getpid(), 9)
-        real(descriptor)
-
-    with patch("os.fsync", fsync):
-        assert terminal("init --root-passphrase-file root.pass").code == 0
 
 
 def test_a_state_that_is_a_file_is_refused(terminal: Terminal) -> None:

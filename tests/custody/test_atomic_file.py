@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handclasp.atomic_file import make_private_folder, point_link, write_atomically
-from tests.forking import in_child
+from tests.forking import become_nobody, in_child
 
 
 def test_a_file_is_replaced_whole_and_private(tmp_path: Path) -> None:
@@ -56,6 +56,19 @@ def test_a_part_of_a_process_that_lives_is_left_alone(tmp_path: Path) -> None:
     assert in_progress.exists()
     assert of_init.exists()
     assert users_own.exists()
+
+
+def test_a_part_of_another_users_process_is_left_alone(tmp_path: Path) -> None:
+    of_init = tmp_path / ".other.1.part"  # init is root's: who is not may not even ask whether it lives
+    of_init.write_bytes(b"")
+    tmp_path.chmod(0o777)
+
+    def write() -> None:
+        become_nobody(tmp_path / "file")
+        write_atomically(tmp_path / "file", b"x")
+
+    assert in_child(write) == 0
+    assert of_init.exists()
 
 
 def test_a_part_is_never_written_through_a_link(tmp_path: Path) -> None:

@@ -253,6 +253,19 @@ def test_a_page_of_garbage_is_damage(sqlite: SqliteRegistry, database: Path) -> 
     registry.close()
 
 
+@pytest.mark.parametrize("after", ["removed", "replaced"])
+def test_a_file_that_was_removed_or_replaced_while_it_was_open_is_said(
+    sqlite: SqliteRegistry, database: Path, after: str
+) -> None:
+    """Through the open connection it would look unchanged for ever, and a revocation would never be seen."""
+    rows.fill(sqlite, "acme")
+    database.rename(database.with_suffix(".old"))
+    if after == "replaced":
+        database.write_bytes(b"")
+    with pytest.raises(RegistryDamaged, match="was removed or replaced while it was open"):
+        sqlite.has_changed()
+
+
 def test_a_folder_in_its_place_is_said(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="cannot be opened: Is a directory"):
         SqliteRegistry(tmp_path)

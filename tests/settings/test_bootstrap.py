@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from handclasp import bootstrap
+from handclasp.delivery.port import Credential
 from handclasp.errors import InvalidInput, NotEstablished
-from handclasp.settings import Settings
+from handclasp.pki.extensions import IssuerUrls
+from handclasp.pki.keys import KeyAlgorithm
+from handclasp.settings import AuthoritySettings, Settings
 from tests import making
 
 OPENERS: dict[str, Callable[[Settings], object]] = {
@@ -59,3 +62,47 @@ def test_a_url_that_names_no_place_is_refused(state: Path, name: str, rest: str)
     scheme = "sqlite" if name == "registry" else "file"
     with pytest.raises(InvalidInput, match=f"setting {name} names no place"):
         OPENERS[name](replace(Settings(state), **{name: f"{scheme}:{rest}"}))  # type: ignore[arg-type]
+
+
+def test_files_are_delivered_into_the_clients_folder_or_one_of_the_callers_choice(state: Path, tmp_path: Path) -> None:
+    credential = Credential("acme", b"certificate", b"chain", b"anchor")
+    assert bootstrap.open_delivery(Settings(state)).deliver(credential) == str(state / "clients" / "acme")
+    assert bootstrap.open_folder(tmp_path / "out").deliver(credential) == str(tmp_path / "out")
+
+
+def test_the_practice_says_what_the_settings_say(state: Path) -> None:
+    chosen = AuthoritySettings(
+        trust_domain="example.org",
+        key_algorithm="rsa3072",
+        client_days=7,
+        server_days=8,
+        organization="Acme, Inc.",
+        policy_oid="1.3.6.1.4.1.55555.1",
+        ca_issuers_url="http://pki.example.org/ca.cer",
+        crl_url="http://pki.example.org/ca.crl",
+    )
+    practice = bootstrap.practice(Settings(state, authority=chosen))
+    assert (practice.trust_domain, practice.key_algorithm, practice.organization) == (
+        "example.org",
+        KeyAlgorithm.RSA3072,
+        "Acme, Inc.",
+    )
+    assert (practice.client.days, practice.server.days) == (7, 8)
+    assert practice.urls == IssuerUrls("http://pki.example.org/ca.cer", "http://pki.example.org/ca.crl")
+    assert [oid.dotted_string for oid in practice.client.policies] == ["1.3.6.1.4.1.55555.1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        AuthoritySettings(trust_domain="Not A Domain"),
+        AuthoritySettings(organization="x" * 65),
+        AuthoritySettings(organization=" x"),
+        AuthoritySettings(client_days=3651),
+        AuthoritySettings(server_days=3651),
+        AuthoritySettings(policy_oid="nonsense"),
+    ],
+)
+def test_a_setting_that_no_certificate_may_have_is_refused(state: Path, wrong: AuthoritySettings) -> None:
+    with pytest.raises(InvalidInput):
+        bootstrap.practice(Settings(state, authority=wrong))

@@ -1,22 +1,19 @@
 """`handclasp init`: establish the authority, or take up an init that was killed."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from handclasp.cli.context import Session
-from handclasp.cli.input_files import read_passphrase_descriptor, read_passphrase_file
 from handclasp.cli.lazy import example
 from handclasp.cli.options import ALGORITHMS, json_option
 from handclasp.cli.presets import PRESETS, write_settings
-from handclasp.errors import AlreadyEstablished, InvalidInput, KeyUnavailable, NotEstablished
+from handclasp.cli.root_passphrase import asked_passphrase, given_passphrase
+from handclasp.errors import AlreadyEstablished, KeyUnavailable, NotEstablished
 
 if TYPE_CHECKING:
     from handclasp.authority.establish import HierarchyPlan, IssuerMaterial
     from handclasp.registry.records import Issuer
-
-_WHAT = "root passphrase"
 
 
 @click.command(
@@ -54,38 +51,16 @@ def init(session: Session, /, as_json: bool, **given: Any) -> None:
     the command line) and is needed for nothing but intermediates: copy STATE/pki/root-*.key away, and remove it.
     Run again with the same passphrase it changes nothing and mends what a killed run left behind.
     """
-    passphrase = _passphrase(given)
+    passphrase = given_passphrase(given["root_passphrase_file"], given["root_passphrase_fd"])
     established = _established(session)
     if not established:
         hierarchy = _hierarchy(session, given)
         if hierarchy[0].key is not None and passphrase is None:
-            passphrase = _asked_passphrase()
+            passphrase = asked_passphrase()
         _establish(session, hierarchy, passphrase or b"", given["preset"])
     else:
         _recognise(session, established, passphrase, given)
     _publish_and_show(session, changed=not established, as_json=as_json)
-
-
-def _passphrase(given: dict[str, Any]) -> bytes | None:
-    file, descriptor = given["root_passphrase_file"], given["root_passphrase_fd"]
-    if file is not None and descriptor is not None:
-        raise InvalidInput("pass --root-passphrase-file or --root-passphrase-fd, not both")
-    if file is not None:
-        return read_passphrase_file(file, f"{_WHAT} file")
-    if descriptor is not None:
-        return read_passphrase_descriptor(descriptor, _WHAT)
-    return None
-
-
-def _asked_passphrase(*, twice: bool = True) -> bytes:
-    """Ask on the terminal. Raises InvalidInput when there is none to ask on."""
-    if not (sys.stdin and sys.stdin.isatty()):
-        raise InvalidInput(
-            f"no {_WHAT} was given, and there is no terminal to ask on",
-            hint="pass --root-passphrase-file FILE or --root-passphrase-fd N",
-        )
-    text = click.prompt("Root passphrase", hide_input=True, confirmation_prompt=twice, err=True)
-    return str(text).encode()
 
 
 def _established(session: Session) -> "list[Issuer]":
@@ -171,7 +146,7 @@ def _recognise(session: Session, issuers: "list[Issuer]", passphrase: bytes | No
             raise AlreadyEstablished(f"there is an authority in {session.state} already", hint=hint)
         return
     try:
-        session.custody.signer(root.key_name, passphrase if passphrase is not None else _asked_passphrase(twice=False))
+        session.custody.signer(root.key_name, passphrase if passphrase is not None else asked_passphrase(twice=False))
     except KeyUnavailable as error:
         raise AlreadyEstablished(
             f"there is an authority in {session.state} already, and its root's key did not open: {error}", hint=hint

@@ -1,14 +1,16 @@
 """The access log: one JSON line a request, with who, which certificate, the decision and its reason.
 
-Three shapes of one line, each written when its filter fits, because Envoy's formatters cannot choose:
+Four shapes of one line, each written when its filter fits, because Envoy's formatters cannot choose:
 - allow: the request carries x-client-id, which only a route of the table adds
 - kill: the kill list refused it; the reason is the name of the rule that did
 - deny: the table refused it; the reason is the name of the route
+- error: it never came to a decision, because it was no request to forward: a malformed path, an upgrade
 and for connections that never became HTTP: handshake.
 """
 
 from typing import Any
 
+from handclasp.authorizer.decision import Reason
 from handclasp.gateway.identity_headers import PREFIX
 
 Json = dict[str, Any]
@@ -57,15 +59,16 @@ def _killed(*, yes: bool) -> Json:
     return {"metadata_filter": {"matcher": denied, "match_if_key_not_found": {"value": not yes}}}
 
 
-_HANDSHAKE_FAILED = {
-    "extension_filter": {
-        "name": "handshake_failed",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-            "expression": "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''",
-        },
-    }
-}
+def _expression(name: str, expression: str) -> Json:
+    kind = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    return {"extension_filter": {"name": name, "typed_config": {"@type": kind, "expression": expression}}}
+
+
+_HANDSHAKE_FAILED = _expression(
+    "handshake_failed", "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''"
+)
+_BY_THE_TABLE = _expression("by_the_table", "response.code_details == 'direct_response'")
+_NOT_BY_THE_TABLE = _expression("not_by_the_table", "response.code_details != 'direct_response'")
 
 _SHAPES: dict[str, tuple[Json, Json]] = {
     "allow": (_HAS_IDENTITY, {"decision": "allow", "reason": "allowed", "client_id": "%REQ(X-CLIENT-ID)%", **_REQUEST}),
@@ -74,8 +77,12 @@ _SHAPES: dict[str, tuple[Json, Json]] = {
         {"decision": "deny", "reason": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%", **_REQUEST},
     ),
     "deny": (
-        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False)]}},
+        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False), _BY_THE_TABLE]}},
         {"decision": "deny", "reason": "%ROUTE_NAME%", **_REQUEST},
+    ),
+    "error": (
+        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False), _NOT_BY_THE_TABLE]}},
+        {"decision": "deny", "reason": Reason.ERROR.value, **_REQUEST},
     ),
     "handshake": (_HANDSHAKE_FAILED, _HANDSHAKE),
 }

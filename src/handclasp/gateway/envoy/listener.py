@@ -90,7 +90,14 @@ def _http(settings: GatewaySettings, sources: dict[str, Json], log_path: str) ->
         "rds": {"route_config_name": ROUTE_CONFIGURATION, "config_source": sources["table"]},
         "http_filters": [
             {"name": KILL, "config_discovery": {"config_source": sources["kill"], "type_urls": [RBAC_TYPE]}},
-            {"name": "router", "typed_config": {"@type": f"{_EXTENSION}.filters.http.router.v3.Router"}},
+            {
+                "name": "router",
+                # Neither the caller nor the service needs to know which proxy this is.
+                "typed_config": {
+                    "@type": f"{_EXTENSION}.filters.http.router.v3.Router",
+                    "suppress_envoy_headers": True,
+                },
+            },
         ],
         # The client's own copies of what we say of it; the routes add ours after this.
         "forward_client_cert_details": "SANITIZE",
@@ -104,7 +111,7 @@ def _http(settings: GatewaySettings, sources: dict[str, Json], log_path: str) ->
             }
         ],
         "local_reply_config": _local_reply(),
-        "access_log": [access_log(log_path, kind) for kind in ("allow", "kill", "deny")],
+        "access_log": [access_log(log_path, kind) for kind in ("allow", "kill", "deny", "error")],
         "server_header_transformation": "PASS_THROUGH",
         "use_remote_address": True,
         "xff_num_trusted_hops": settings.trusted_proxies,
@@ -133,8 +140,8 @@ def _http(settings: GatewaySettings, sources: dict[str, Json], log_path: str) ->
 def _stripped(settings: GatewaySettings) -> list[str]:
     """Header name prefixes a client may not send: who it is, what Envoy obeys, and where it says it comes from."""
     names = [PREFIX, XFCC, "x-envoy-"]
-    # Without a proxy of ours in front, a forwarded address is the client's own invention.
-    return names if settings.trusted_proxies else [*names, "x-forwarded-for", "x-real-ip", "forwarded"]
+    # Without a proxy of ours in front, what was forwarded from where is the client's own invention.
+    return names if settings.trusted_proxies else [*names, "x-forwarded-", "x-real-ip", "forwarded"]
 
 
 def _removed(prefix: str) -> Json:
