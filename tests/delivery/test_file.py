@@ -1,7 +1,5 @@
 """Credentials as files: private, switched in one step, and never over what somebody else put there."""
 
-import os
-import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +10,7 @@ from handclasp.delivery.file import FileDelivery, FolderDelivery
 from handclasp.errors import DeliveryFailed
 from tests.delivery.test_contract import credential
 from tests.forking import become_nobody, in_child
+from tests.killing import killed_at
 
 
 @pytest.fixture
@@ -136,15 +135,10 @@ def test_a_generation_that_somebody_damaged_is_said(out: Path) -> None:
         FolderDelivery(out).collect("acme")
 
 
-def test_a_delivery_after_a_killed_one_cleans_up_behind_it(out: Path) -> None:
+def test_a_delivery_after_killed_ones_cleans_up_behind_them(out: Path) -> None:
     FolderDelivery(out).deliver(credential(b"1"))
-    for at in range(1, 40):
-
-        def deliver_and_die(at: int = at) -> None:
-            _die_at_fsync(at)
-            FolderDelivery(out).deliver(credential(b"2"))
-
-        if in_child(deliver_and_die) == 0:
+    for number in range(1, 200):
+        if not killed_at(number, lambda: FolderDelivery(out).deliver(credential(b"2"))):
             break
         assert FolderDelivery(out).collect("acme") in (credential(b"1").files(), credential(b"2").files())
     else:
@@ -152,20 +146,6 @@ def test_a_delivery_after_a_killed_one_cleans_up_behind_it(out: Path) -> None:
     generation = str((out / "..data").readlink())
     assert {each.name for each in out.iterdir()} == {*credential().files(), "..data", generation}
     assert FolderDelivery(out).collect("acme") == credential(b"2").files()
-
-
-def _die_at_fsync(at: int) -> None:
-    count = 0
-    fsync = os.fsync
-
-    def counted(descriptor: int) -> None:
-        nonlocal count
-        count += 1
-        if count == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        fsync(descriptor)
-
-    os.fsync = counted  # type: ignore[assignment]
 
 
 def test_a_reader_never_sees_a_key_beside_anothers_certificate(out: Path) -> None:

@@ -18,7 +18,12 @@ ISSUER_ID = "1f" * 32
 
 
 def entry(
-    name: str, number: int, reason: Reason = Reason.ALLOWED, *, common_name: str | None = None, uris: tuple[str, ...] = ()
+    name: str,
+    number: int,
+    reason: Reason = Reason.ALLOWED,
+    *,
+    common_name: str | None = None,
+    uris: tuple[str, ...] = (),
 ) -> Entry:
     made = certificate(name, number, common_name=common_name, uris=uris)
     return Entry(reason, made, name, "prod", "shop")

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from handclasp.pki.keys import PublicKey
+from handclasp.pki.keys import PublicKey, spki
 from handclasp.pki.profile import Profile
 
 AnyExtension = x509.Extension[x509.ExtensionType]
@@ -70,15 +68,36 @@ def pointers(urls: IssuerUrls) -> list[AnyExtension]:
     return found
 
 
+def encoded(found: AnyExtension) -> AnyExtension:
+    """The same extension as its DER, which the builder copies instead of encoding it for every certificate."""
+    value = x509.UnrecognizedExtension(found.oid, found.value.public_bytes())
+    return x509.Extension(found.oid, found.critical, value)
+
+
 def key_identifier(key: PublicKey) -> bytes:
-    """RFC 7093 section 2 method 1: the first 160 bits of SHA-256 over the subjectPublicKey BIT STRING."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        bits = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    elif isinstance(key, rsa.RSAPublicKey):
-        bits = key.public_bytes(Encoding.DER, PublicFormat.PKCS1)
-    else:
-        bits = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return sha256(bits).digest()[:20]
+    return spki_key_identifier(spki(key))
+
+
+def spki_key_identifier(subject_public_key_info: bytes) -> bytes:
+    """RFC 7093 section 2 method 1: the first 160 bits of SHA-256 over the subjectPublicKey BIT STRING.
+
+    SubjectPublicKeyInfo ::= SEQUENCE { algorithm SEQUENCE, subjectPublicKey BIT STRING } (RFC 5280 4.1); the
+    first octet of a BIT STRING counts its unused bits. Finding it in the DER costs a tenth of encoding the key again.
+    """
+    algorithm, _ = _content(subject_public_key_info, 0)
+    _, public_key = _content(subject_public_key_info, algorithm)
+    start, end = _content(subject_public_key_info, public_key)
+    return sha256(subject_public_key_info[start + 1 : end]).digest()[:20]
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at `at` starts and ends (X.690 8.1.3)."""
+    start, length = at + 2, der[at + 1]
+    if length & 0x80:
+        octets = length & 0x7F
+        length = int.from_bytes(der[start : start + octets])
+        start += octets
+    return start, start + length
 
 
 def _key_usage(profile: Profile, *, is_rsa: bool) -> x509.KeyUsage:

@@ -20,10 +20,12 @@ from handclasp.pki.extensions import (
     NO_URLS,
     AnyExtension,
     IssuerUrls,
+    encoded,
     extension,
     key_identifier,
     pointers,
     profile_extensions,
+    spki_key_identifier,
 )
 from handclasp.pki.keys import PrivateKey, signature_hash
 from handclasp.pki.profile import ROOT, Profile
@@ -88,7 +90,7 @@ class IssuingAuthority:
             known.append(extension(x509.AuthorityKeyIdentifier(self.key_identifier, None, None)))
             if profile.points_to_issuer:
                 known.extend(pointers(self.urls))
-            self._shared[(profile, is_rsa)] = known
+            known = self._shared[(profile, is_rsa)] = [encoded(each) for each in known]
         return known
 
 
@@ -122,7 +124,7 @@ def prepare(
         extensions.append(extension(x509.SubjectAlternativeName(names), critical=critical))
     elif unnamed:
         raise RequestRejected(["neither subject nor subject alternative name: it would name nobody"])
-    extensions.append(extension(x509.SubjectKeyIdentifier(key_identifier(request.public_key))))
+    extensions.append(extension(x509.SubjectKeyIdentifier(spki_key_identifier(request.spki))))
     return Prepared(profile, subject, request, serial_number(), not_before, not_after, extensions)
 
 
@@ -149,7 +151,7 @@ def self_signed(
 ) -> x509.Certificate:
     """A root: its own issuer, with the AKI that names itself."""
     request = for_key(key)
-    identifier = key_identifier(request.public_key)
+    identifier = spki_key_identifier(request.spki)
     not_before = now.replace(microsecond=0) - BACKDATE
     extensions = [
         *profile_extensions(profile, is_rsa=isinstance(request.public_key, rsa.RSAPublicKey)),
@@ -174,14 +176,18 @@ def serial_number() -> int:
 
 def _validity(issuer: IssuingAuthority, now: datetime, lifetime: timedelta) -> tuple[datetime, datetime]:
     now = now.replace(microsecond=0)
-    subject = issuer.name.rfc4514_string()
-    hint = "check this machine's clock; handclasp ca show prints the issuer's validity"
-    if now >= issuer.not_after:
-        raise PathInvalid("expired", subject, f"issuer {subject} has expired: it issues nothing", hint=hint)
-    if now < issuer.not_before:
-        raise PathInvalid("not_yet_valid", subject, f"issuer {subject} is not valid yet", hint=hint)
+    if not issuer.not_before <= now < issuer.not_after:
+        raise _not_valid_now(issuer, now)
     not_before = max(now - BACKDATE, issuer.not_before)
     return not_before, min(not_before + lifetime - timedelta(seconds=1), issuer.not_after)
+
+
+def _not_valid_now(issuer: IssuingAuthority, now: datetime) -> PathInvalid:
+    subject = issuer.name.rfc4514_string()
+    hint = "check this machine's clock; handclasp ca show prints the issuer's validity"
+    if now < issuer.not_before:
+        return PathInvalid("not_yet_valid", subject, f"issuer {subject} is not valid yet", hint=hint)
+    return PathInvalid("expired", subject, f"issuer {subject} has expired: it issues nothing", hint=hint)
 
 
 def _within(issuer: IssuingAuthority, validity: tuple[datetime, datetime]) -> tuple[datetime, datetime]:
