@@ -43,9 +43,11 @@ def _instructions(count: Counter, envoy: Path, made: Deployment, upstream: str) 
     for log in (True, False):
         cost = {}
         for name, kind in _KINDS.items():
-            with _folder() as folder:
-                with kind(count.observable(envoy, folder), folder, made, upstream, log=log) as running:
-                    cost[name] = _per_request(count, folder, running, made)
+            with (
+                _folder() as folder,
+                kind(count.observable(envoy, folder), folder, made, upstream, log=log) as running,
+            ):
+                cost[name] = _per_request(count, folder, running, made)
         ratio = cost["bare"] / cost["gateway"]
         goal = f"  (goal: at least {_GOAL})" if log else ""
         print(f"  {_log(log)}: bare {cost['bare'] / 1e3:.1f} k, gateway {cost['gateway'] / 1e3:.1f} k, ", end="")
@@ -55,9 +57,7 @@ def _instructions(count: Counter, envoy: Path, made: Deployment, upstream: str) 
 def _per_request(count: Counter, folder: Path, running: Running, made: Deployment) -> float:
     with _connections(running, made) as connections:
         requests(connections, _WARM_UP)
-        return per_iteration(
-            lambda n: count.during(running.pid, folder, lambda: requests(connections, n)), _COUNTED
-        )
+        return per_iteration(lambda n: count.during(running.pid, folder, lambda: requests(connections, n)), _COUNTED)
 
 
 def _in_turn(envoy: Path, made: Deployment, upstream: str, *, log: bool) -> None:

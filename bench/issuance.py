@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from bench.instructions import Counter, NoCounter, counter, per_iteration, python
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
+
+from bench.instructions import Counter, NoCounter, counter, per_iteration, python
 from handclasp.authority.establish import HierarchyPlan, make_intermediate, make_root
 from handclasp.authority.recording import certificate_record
 from handclasp.pki.extensions import IssuerUrls

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
+from math import ceil
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -44,7 +45,10 @@ _spawning = multiprocessing.get_context("spawn")
 def main() -> None:
     envoy = find_envoy(None)
     print(f"Envoy {check_version(envoy)}, {CLIENTS:,} registered clients, {_OTHERS} others calling without pause")
-    with deployment(callers=_OTHERS + sum(_REVOCATIONS.values())) as made, TemporaryDirectory(prefix="handclasp-bench-") as at:
+    with (
+        deployment(callers=_OTHERS + sum(_REVOCATIONS.values())) as made,
+        TemporaryDirectory(prefix="handclasp-bench-") as at,
+    ):
         others, victims = made.callers[:_OTHERS], iter(made.callers[_OTHERS:])
         with service(envoy, Path(at)) as upstream, _up(made, upstream) as port:
             for situation, count in _REVOCATIONS.items():
@@ -54,11 +58,16 @@ def main() -> None:
 
 def _tell(situation: str, seconds: list[float]) -> None:
     milliseconds = sorted(each * 1e3 for each in seconds)
-    count = len(milliseconds)
     goal = f"  (goal: p99 under {_GOAL_MS} ms)" if situation == "steady" else ""
-    print(f"{situation}: {count} revocations, ms from returning to the first 403: min {milliseconds[0]:.1f}, ", end="")
-    print(f"median {median(milliseconds):.1f}, p90 {milliseconds[count * 9 // 10]:.1f}, ", end="")
-    print(f"p99 {milliseconds[count * 99 // 100 - 1]:.1f}, max {milliseconds[-1]:.1f}{goal}", flush=True)
+    print(f"{situation}: {len(milliseconds)} revocations, ms from returning to the first 403: ", end="")
+    print(f"min {milliseconds[0]:.1f}, median {median(milliseconds):.1f}, ", end="")
+    print(f"p90 {_percentile(milliseconds, 90):.1f}, ", end="")
+    print(f"p99 {_percentile(milliseconds, 99):.1f}, max {milliseconds[-1]:.1f}{goal}", flush=True)
+
+
+def _percentile(ordered: list[float], percent: int) -> float:
+    """By nearest rank: the smallest value that `percent` of all do not exceed."""
+    return ordered[ceil(len(ordered) * percent / 100) - 1]
 
 
 def _revoke(port: int, victim: Caller, made: Deployment) -> float:

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from handclasp.pki.keys import spki
-from handclasp.pki.naming import fingerprint, issuer_id, public_key_id, serial_text
+from handclasp.pki.naming import der_fingerprint, issuer_id, public_key_id, serial_text
 from handclasp.registry.records import Certificate, CertificateStatus, Issuer, IssuerKind, IssuerStatus
 
 
@@ -22,10 +22,11 @@ def certificate_record(
     status: CertificateStatus = CertificateStatus.ACTIVE,
 ) -> Certificate:
     """`issuer` is the issuer's id. The key's DER may be handed in by whoever has it already."""
+    der = certificate.public_bytes(Encoding.DER)
     return Certificate(
         issuer_id=issuer,
         serial_number=serial_text(certificate.serial_number),
-        fingerprint=fingerprint(certificate),
+        fingerprint=der_fingerprint(der),
         client_id=client_id,
         profile=profile,
         subject=certificate.subject.rfc4514_string(),
@@ -34,26 +35,27 @@ def certificate_record(
         not_after=epoch(certificate.not_valid_after_utc),
         status=status,
         created_at=epoch(now),
-        der=certificate.public_bytes(Encoding.DER),
+        der=der,
     )
 
 
 def issuer_record(
     certificate: x509.Certificate, *, kind: IssuerKind, key_name: str | None, parent_id: str | None, now: datetime
 ) -> Issuer:
+    der = certificate.public_bytes(Encoding.DER)
     return Issuer(
         issuer_id=issuer_id(certificate),
         kind=kind,
         subject=certificate.subject.rfc4514_string(),
         serial_number=serial_text(certificate.serial_number),
-        fingerprint=fingerprint(certificate),
+        fingerprint=der_fingerprint(der),
         not_before=epoch(certificate.not_valid_before_utc),
         not_after=epoch(certificate.not_valid_after_utc),
         status=IssuerStatus.ACTIVE,
         key_name=key_name,
         parent_id=parent_id,
         created_at=epoch(now),
-        der=certificate.public_bytes(Encoding.DER),
+        der=der,
     )
 
 

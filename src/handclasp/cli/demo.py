@@ -67,9 +67,13 @@ def establish_demo(session: Session) -> None:
 
 @dataclass
 class DemoRun:
-    """Enrols the client and runs the acceptance tests while the gateway serves, in a thread of its own."""
+    """Runs the acceptance tests while the gateway serves, in a thread of its own.
+
+    `files` are the demo client's, enrolled before the gateway starts, so that its first table lets the client in.
+    """
 
     session: Session
+    files: dict[str, bytes]
     stop: Stop
     once: bool
     _code: int | None = None
@@ -97,7 +101,7 @@ class DemoRun:
             self.stop.set()
 
     def _prove(self, session: Session) -> int:
-        files = _credential_files(session)
+        files = self.files
         port = session.settings.gateway.listen.rpartition(":")[2]
         url = f"https://localhost:{port}/"
         endpoint = Endpoint(
@@ -126,7 +130,7 @@ def _folder(session: Session) -> Path:
     return session.state / "clients" / CLIENT
 
 
-def _credential_files(session: Session) -> dict[str, bytes]:
+def demo_credential(session: Session) -> dict[str, bytes]:
     """The demo client's files, enrolling or renewing it when there is none that serves."""
     files = session.delivery.collect(CLIENT)
     now = session.now.timestamp()

@@ -1,5 +1,7 @@
 """`handclasp`: the commands by name, and the options all of them share."""
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -65,6 +67,8 @@ def cli(ctx: click.Context, state: str, config: str | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point of the `handclasp` script. Always ends in SystemExit."""
+    # The interpreter's last garbage collections would walk every object of a process that is over: a twelfth of --help.
+    atexit.register(gc.freeze)
     try:
         code = cli.main(
             arguments, prog_name="handclasp", standalone_mode=False, terminal_width=min(_WIDTH, _terminal_width())

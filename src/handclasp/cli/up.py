@@ -52,20 +52,21 @@ def up(
     apply_gateway_options(session, upstream=upstream, listen=listen, refusal=refusal)
     with stopping_on_signals() as stop, ExitStack() as stack:
         if demo:
-            from handclasp.cli.demo import DemoRun, establish_demo  # noqa: PLC0415
+            from handclasp.cli.demo import DemoRun, demo_credential, establish_demo  # noqa: PLC0415
             from handclasp.gateway.sample_service import sample_service  # noqa: PLC0415
 
             establish_demo(session)
             if session.settings.gateway.upstream is None:
                 sample = stack.enter_context(sample_service())
                 session.settings = replace(session.settings, gateway=replace(session.settings.gateway, upstream=sample))
-            run = DemoRun(session, stop, once)
         require_upstream(session)
         published = publish(
             registry=session.registry, truststore=session.truststore, actor=session.actor, now=session.now
         )
         for finding in published.findings:
             say(f"warning: trust store: {finding.message}")
+        if demo:
+            run = DemoRun(session, demo_credential(session), stop, once)
 
         def on_ready() -> None:
             gateway = session.settings.gateway

@@ -47,6 +47,8 @@ class Follower:
         self._admitted_before: set[str] = set()
         self._kills: dict[str, Reason] = {}
         self._stale = True
+        #: when the last table was written, and from when on the next one may be
+        self._loaded = self._next_table = datetime.min.replace(tzinfo=UTC)
 
     @property
     def revision(self) -> int:
@@ -76,10 +78,12 @@ class Follower:
         if settled and not changed:
             return False
         table_acts = self.proxy.table_in_force()
-        if table_acts:
+        if table_acts and self._admitted_before:
             self._admitted_before = set()
+            # A proxy that takes in table after table takes in nothing else: it rests as long as the last one took.
+            self._next_table = moment + (moment - self._loaded)
         told = self._tell_kills()
-        return self._tell_table(table_acts) or told
+        return self._tell_table(table_acts, moment) or told
 
     def _take_trust(self, moment: datetime, now: int) -> set[str]:
         self._trust_checked = now
@@ -109,9 +113,10 @@ class Follower:
         self._kills = kills
         return True
 
-    def _tell_table(self, table_acts: bool) -> bool:
-        if not self._stale or not table_acts:
+    def _tell_table(self, table_acts: bool, moment: datetime) -> bool:
+        if not self._stale or not table_acts or moment < self._next_table:
             return False
+        self._loaded = moment
         self.proxy.load(self._table.entries)
         self._said = {f: entry.reason for f, entry in self._table.entries.items()}
         self._admitted_before = self._admitted

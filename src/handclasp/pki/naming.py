@@ -12,8 +12,12 @@ _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
+    return der_fingerprint(certificate.public_bytes(Encoding.DER))
+
+
+def der_fingerprint(certificate: bytes) -> str:
     """SHA-256 of the DER, 64 lower-case hex digits, as Envoy writes it."""
-    return sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    return sha256(certificate).hexdigest()
 
 
 def issuer_id(certificate: x509.Certificate) -> str:

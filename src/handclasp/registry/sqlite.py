@@ -4,6 +4,7 @@ It speaks the driver's own SQL: statements are named constants, written once. A 
 `change()` returns (https://www.sqlite.org/pragma.html#pragma_synchronous). Readers never wait for the writer.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -100,11 +101,7 @@ class SqliteRegistry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            # SQLite would create it readable by others, and gives -wal and -shm the mode of the database.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        except OSError as error:
-            raise RegistryError(f"registry {path} cannot be opened: {error.strerror}") from error
+        _make_private(path)
         with _driver_errors(path):
             self._connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             try:
@@ -292,6 +289,23 @@ class _Change(_Reader):
         last = AuditEntry(*row) if row else None
         entry = chained(last, at=at, actor=actor, action=action, subject=subject, details=details)
         self._run(_INSERT_AUDIT, _values(entry))
+
+
+def _make_private(path: Path) -> None:
+    """Create the file if it is missing: SQLite would make it readable by others, and gives -wal and -shm its mode.
+
+    One that is there is never opened beside SQLite: closing a descriptor of it would drop every lock this process
+    holds on it (fcntl(2)), and the next process to close it would delete the log under an open connection
+    (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        wrong = errno.EISDIR if path.is_dir() else errno.EACCES if not os.access(path, os.R_OK | os.W_OK) else None
+        if wrong is not None:
+            raise RegistryError(f"registry {path} cannot be opened: {os.strerror(wrong)}") from None
+    except OSError as error:
+        raise RegistryError(f"registry {path} cannot be opened: {error.strerror}") from error
 
 
 def _file_id(path: Path) -> tuple[int, int] | None:

@@ -49,16 +49,6 @@ _HAS_IDENTITY = {"header_filter": {"header": {"name": f"{PREFIX}id", "present_ma
 _NO_IDENTITY = {"header_filter": {"header": {"name": f"{PREFIX}id", "present_match": True, "invert_match": True}}}
 
 
-def _killed(*, yes: bool) -> Json:
-    denied = {
-        "filter": _RBAC,
-        "path": [{"key": "enforced_engine_result"}],
-        "value": {"string_match": {"exact": "denied"}},
-        "invert": not yes,
-    }
-    return {"metadata_filter": {"matcher": denied, "match_if_key_not_found": {"value": not yes}}}
-
-
 def _expression(name: str, expression: str) -> Json:
     kind = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
     return {"extension_filter": {"name": name, "typed_config": {"@type": kind, "expression": expression}}}
@@ -67,21 +57,28 @@ def _expression(name: str, expression: str) -> Json:
 _HANDSHAKE_FAILED = _expression(
     "handshake_failed", "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''"
 )
-_BY_THE_TABLE = _expression("by_the_table", "response.code_details == 'direct_response'")
-_NOT_BY_THE_TABLE = _expression("not_by_the_table", "response.code_details != 'direct_response'")
+#: Exactly one of these is so of a request that was not let in.
+_DETAILS = "has(response.code_details) && response.code_details"
+_KILLED = f"{_DETAILS}.startsWith('rbac_access_denied')"
+_NO_ROUTE = f"{_DETAILS} == 'direct_response'"
+_REFUSED_BY = {
+    "kill": _expression("kill", _KILLED),
+    "table": _expression("table", _NO_ROUTE),
+    "neither": _expression("neither", f"!({_KILLED}) && !({_NO_ROUTE})"),
+}
 
 _SHAPES: dict[str, tuple[Json, Json]] = {
     "allow": (_HAS_IDENTITY, {"decision": "allow", "reason": "allowed", "client_id": "%REQ(X-CLIENT-ID)%", **_REQUEST}),
     "kill": (
-        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=True)]}},
+        {"and_filter": {"filters": [_NO_IDENTITY, _REFUSED_BY["kill"]]}},
         {"decision": "deny", "reason": f"%DYNAMIC_METADATA({_RBAC}:enforced_effective_policy_id)%", **_REQUEST},
     ),
     "deny": (
-        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False), _BY_THE_TABLE]}},
+        {"and_filter": {"filters": [_NO_IDENTITY, _REFUSED_BY["table"]]}},
         {"decision": "deny", "reason": "%ROUTE_NAME%", **_REQUEST},
     ),
     "error": (
-        {"and_filter": {"filters": [_NO_IDENTITY, _killed(yes=False), _NOT_BY_THE_TABLE]}},
+        {"and_filter": {"filters": [_NO_IDENTITY, _REFUSED_BY["neither"]]}},
         {"decision": "deny", "reason": Reason.ERROR.value, **_REQUEST},
     ),
     "handshake": (_HANDSHAKE_FAILED, _HANDSHAKE),

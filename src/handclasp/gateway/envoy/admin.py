@@ -27,8 +27,11 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Admin:
-    def __init__(self, path: Path) -> None:
+    """`timeout` bounds each answer, in seconds: while Envoy takes in a large table it does not answer at all."""
+
+    def __init__(self, path: Path, timeout: float = 5.0) -> None:
         self._path = path
+        self._timeout = timeout
 
     def ready(self) -> bool:
         """True when Envoy serves (https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--ready)."""
@@ -45,7 +48,7 @@ class Admin:
         return {each["name"]: each["value"] for each in json.loads(body)["stats"] if "name" in each}
 
     def _get(self, target: str) -> tuple[int, bytes]:
-        connection = _UnixConnection(self._path, timeout=5)
+        connection = _UnixConnection(self._path, self._timeout)
         try:
             connection.request("GET", target)
             response = connection.getresponse()

@@ -35,6 +35,8 @@ _VERSION_STATS = {
 #: Counters that grow when Envoy refuses a file and keeps what it had.
 _REFUSALS = ("update_rejected", "config_fail", "key_rotation_failed")
 _STATS_PATTERN = r"(version_text|update_rejected|config_fail|key_rotation_failed)$"
+#: Envoy answers in 1 ms, or is busy with a table: waiting for it would keep the next revocation from being written.
+_ANSWER_SECONDS = 0.05
 #: A file Envoy has not taken by then, it will not take.
 _IN_FORCE_SECONDS = 60.0
 
@@ -46,7 +48,7 @@ class EnvoyProxy:
         self._folder = folder
         self._verify = settings.refusal == "handshake"
         self._routes = RouteTable(timeout_seconds=settings.request_timeout_seconds)
-        self._admin = Admin(folder / ADMIN_SOCKET)
+        self._admin = Admin(folder / ADMIN_SOCKET, _ANSWER_SECONDS)
         self._generation = 0
         self._told: dict[str, str] = {}
         #: what was told and is not known to act: since when
