@@ -54,9 +54,15 @@ class Answer:
 class Http1:
     """One keep-alive HTTP/1.1 connection. Raises Closed when the gateway hangs up, or refuses the handshake."""
 
-    def __init__(self, port: int, caller: Caller, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        caller: Caller,
+        context: ssl.SSLContext | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> None:
         self._data = b""
-        self.tls = _connect(port, context or caller.context("http/1.1"))
+        self.tls = _connect(port, context or caller.context("http/1.1"), session)
 
     def __enter__(self) -> Self:
         return self
@@ -117,8 +123,7 @@ class Http2:
             header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
         )
         self._h2 = h2.connection.H2Connection(config)
-        self._h2.initiate_connection()
-        self._flush()
+        self._h2.initiate_connection()  # sent with the first request
 
     def __enter__(self) -> Self:
         return self
@@ -149,6 +154,13 @@ class Http2:
             self._flush()
         return Answer(stream.status, stream.headers, stream.body)
 
+    def reset(self, *extra: tuple[str, str]) -> bool:
+        """True when the gateway will not have a request with these headers."""
+        try:
+            return self.ask(*extra).status == 400
+        except Closed:
+            return True
+
     def _take(self, event: h2.events.Event, stream: _Stream) -> None:
         if isinstance(event, h2.events.ResponseReceived):
             stream.headers = [(str(name), str(value)) for name, value in event.headers]
@@ -168,11 +180,11 @@ class Http2:
             raise Closed(str(error)) from error
 
 
-def _connect(port: int, context: ssl.SSLContext) -> ssl.SSLSocket:
+def _connect(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
     plain = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        return context.wrap_socket(plain, server_hostname="localhost")
+        return context.wrap_socket(plain, server_hostname="localhost", session=session)
     except OSError as error:
         plain.close()
         raise Closed(str(error)) from error

@@ -4,6 +4,7 @@ Who shares a gateway enrols callers of its own and leaves everybody else's alone
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,33 +25,38 @@ class Guarded:
     friend: Caller
 
 
-def _guarded(folder: Path, **gateway: object) -> Iterator[Guarded]:
+@contextmanager
+def running_gateway(folder: Path, crowd: int = 0, **gateway: object) -> Iterator[Guarded]:
+    """With one caller that passes, and as many more certificates in the registry as `crowd` says."""
     with Service() as service:
         deployment = Deployment(folder, service.url, **gateway)
         friend = deployment.enrol("friend")
+        deployment.crowd(crowd)
         with Running(deployment) as running:
             assert running.error is None, running.error
             yield Guarded(deployment, service, running, friend)
-            assert running.error is None
         deployment.close()
 
 
 @pytest.fixture(scope="session")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A gateway that refuses by 403. It admits the environments prod and test."""
-    yield from _guarded(tmp_path_factory.mktemp("forbidden"), environments=("prod", "test"))
+    with running_gateway(tmp_path_factory.mktemp("forbidden"), environments=("prod", "test")) as each:
+        yield each
 
 
 @pytest.fixture(scope="session")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """A gateway that refuses in the handshake."""
-    yield from _guarded(tmp_path_factory.mktemp("handshake"), refusal="handshake")
+    """A gateway that refuses in the handshake, behind a proxy of ours that it believes."""
+    with running_gateway(tmp_path_factory.mktemp("handshake"), refusal="handshake", trusted_proxies=1) as each:
+        yield each
 
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Guarded]:
     """A gateway to break."""
-    yield from _guarded(tmp_path)
+    with running_gateway(tmp_path) as each:
+        yield each
 
 
 @pytest.fixture

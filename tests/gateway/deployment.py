@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,10 +19,11 @@ from typing import Any, Self
 
 from cryptography import x509
 
+from handclasp import __file__ as package
 from handclasp import bootstrap
 from handclasp.authority.enrol import Enrolment, Issued, enrol, renew
 from handclasp.authority.establish import HierarchyPlan, establish, make_intermediate, make_root
-from handclasp.authority.issuers import signing_issuer
+from handclasp.authority.issuers import Signing, signing_issuer
 from handclasp.authority.publish import publish
 from handclasp.authority.recording import certificate_record
 from handclasp.errors import HandclaspError
@@ -127,25 +131,48 @@ class Deployment:
 
     def registered(self, name: str, validity: tuple[datetime, datetime]) -> Caller:
         """A client whose certificate is valid for exactly this long."""
-        certificate, key, path = self.issue(name, validity=validity)
-        issuer = signing_issuer(self.registry, self.custody, self.practice.urls).record.issuer_id
-        record = certificate_record(certificate, issuer=issuer, client_id=name, profile="client", now=now())
+        path, key = self.issue(name, validity=validity)
+        self.register(name, path[0])
+        return self.caller(name, path, key)
+
+    def register(self, name: str, certificate: x509.Certificate) -> None:
+        """A new client, with a certificate that was issued already."""
+        record = certificate_record(
+            certificate, issuer=self.signing().record.issuer_id, client_id=name, profile="client", now=now()
+        )
         with self.registry.change() as change:
             change.add_client(Client(name, "prod", "shop", None, None, ClientStatus.ACTIVE, record.created_at))
             change.add_certificate(record)
-        return self.caller(name, path, key)
+
+    def crowd(self, size: int) -> None:
+        """So many clients with a certificate each, whose keys nobody has."""
+        signing, moment = self.signing(), now()
+        request = for_key(generate(KeyAlgorithm.P256))
+        with self.registry.change() as change:
+            for number in range(size):
+                name = f"crowd-{number}"
+                prepared = prepare(request, CLIENT, signing.authority, subject=subject(name), now=moment)
+                made = issue(prepared, signing.authority)
+                record = certificate_record(
+                    made, issuer=signing.record.issuer_id, client_id=name, profile="client", now=moment
+                )
+                change.add_client(Client(name, "prod", "shop", None, None, ClientStatus.ACTIVE, record.created_at))
+                change.add_certificate(record)
 
     def issue(
         self, name: str, profile: Profile = CLIENT, validity: tuple[datetime, datetime] | None = None
-    ) -> tuple[x509.Certificate, PrivateKey, tuple[x509.Certificate, ...]]:
+    ) -> tuple[tuple[x509.Certificate, ...], PrivateKey]:
         """Signed by our intermediate, and not in the registry."""
-        signing = signing_issuer(self.registry, self.custody, self.practice.urls)
+        signing = self.signing()
         key = generate(KeyAlgorithm.P256)
         prepared = prepare(
             for_key(key), profile, signing.authority, subject=subject(name), now=now(), validity=validity
         )
         certificate = issue(prepared, signing.authority)
-        return certificate, key, (certificate, *signing.path)
+        return (certificate, *signing.path), key
+
+    def signing(self) -> Signing:
+        return signing_issuer(self.registry, self.custody, self.practice.urls)
 
     def caller(self, name: str, path: tuple[x509.Certificate, ...], key: PrivateKey) -> Caller:
         file = self.folder / f"{name}.pem"
@@ -172,6 +199,18 @@ class Deployment:
         file = self.state / self.settings.gateway.access_log
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
+    def beside(self, folder: Path) -> "Deployment":
+        """The same authority and registry, copied, for a second gateway. The registry by SQLite: see howtocorrupt."""
+        copied = copy(self)
+        shutil.copytree(self.state, folder / "state", ignore=shutil.ignore_patterns("gateway", "registry.db*"))
+        with sqlite3.connect(self.state / "registry.db") as source, sqlite3.connect(folder / "state/registry.db") as to:
+            source.backup(to)
+        source.close()
+        to.close()
+        gateway = replace(self.settings.gateway, listen=f"127.0.0.1:{free_port()}")
+        copied.settings = replace(self.settings, state=folder / "state", gateway=gateway)
+        return copied
+
     def close(self) -> None:
         self.registry.close()
 
@@ -187,17 +226,24 @@ class Running:
     deployment: Deployment
     said: list[str] = field(default_factory=list)
     error: HandclaspError | None = None
+    stop_at_once: bool = False
 
     def __enter__(self) -> Self:
         self._stop = Stop()
+        if self.stop_at_once:
+            self._stop.set()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
-        until(lambda: self._ready.is_set() or self.error is not None, "the gateway serves or says why not", 60)
+        until(lambda: self.is_ready or not self._thread.is_alive(), "the gateway serves or says why not", 60)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
 
     @property
     def envoy_pid(self) -> int:
@@ -243,10 +289,15 @@ def handclasp(state: Path, *arguments: str, **environment: str) -> subprocess.Co
         command(state, *arguments),
         capture_output=True,
         text=True,
-        env={**os.environ, **environment},
+        env=environ(**environment),
         timeout=60,
         check=False,
     )
+
+
+def environ(**more: str) -> dict[str, str]:
+    """Ours, from whatever folder the command runs in."""
+    return {**os.environ, "PYTHONPATH": str(Path(package).parent.parent), **more}
 
 
 def command(state: Path, *arguments: str) -> list[str]:

@@ -16,6 +16,7 @@ class Service:
 
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    answer: bytes = _ANSWER
     port: int = 0
 
     @property
@@ -59,7 +60,7 @@ class Service:
             while True:
                 request, data = _request(connection, data)
                 self.requests.append(request)
-                connection.sendall(_ANSWER)
+                connection.sendall(self.answer)
 
 
 def headers(request: bytes) -> list[tuple[str, str]]:

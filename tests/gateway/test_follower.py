@@ -209,3 +209,24 @@ def test_what_the_proxy_refuses_is_raised(world: World) -> None:
     world.proxy.refuses = True
     with pytest.raises(GatewayFailed):
         world.step()
+
+
+def test_a_slow_table_earns_the_proxy_a_rest_in_which_a_kill_is_still_told_at_once(world: World) -> None:
+    world.enrol("slow")
+    world.step()
+    world.elapsed = 4.0
+    world.proxy.begin_to_act()
+    world.step()
+
+    world.enrol("patient")
+    world.elapsed = 7.9
+    world.proxy.told.clear()
+    assert not world.step()
+    with world.registry.change() as change:
+        change.set_client_status("acme", ClientStatus.SUSPENDED)
+    world.step()
+    assert world.proxy.told == ["kill"]
+
+    world.elapsed = 8.0
+    world.step()
+    assert world.proxy.told == ["kill", "table"]

@@ -45,7 +45,11 @@ class World:
         with self.registry.change() as change:
             change.add_issuer(ROOT)
             change.add_issuer(ISSUER)
-        self.follower = Follower(self.registry, self.truststore, self.proxy, self.policy, lambda: self.now)
+        #: seconds on the clock that nobody sets
+        self.elapsed = 0.0
+        self.follower = Follower(
+            self.registry, self.truststore, self.proxy, self.policy, lambda: self.now, lambda: self.elapsed
+        )
 
     def step(self) -> bool:
         return self.follower.step()

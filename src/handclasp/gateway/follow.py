@@ -5,6 +5,7 @@ milliseconds; the whole table, which takes the proxy longer, is written after it
 lifted only after a table without that certificate acts, so there is no moment in which it could pass.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class Follower:
     proxy: Proxy
     policy: Policy
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._table = Table(self.policy)
@@ -47,8 +49,8 @@ class Follower:
         self._admitted_before: set[str] = set()
         self._kills: dict[str, Reason] = {}
         self._stale = True
-        #: when the last table was written, and from when on the next one may be
-        self._loaded = self._next_table = datetime.min.replace(tzinfo=UTC)
+        #: when the last table was written, and from when on the next one may be; by a clock that nobody sets
+        self._loaded = self._next_table = 0.0
 
     @property
     def revision(self) -> int:
@@ -81,9 +83,10 @@ class Follower:
         if table_acts and self._admitted_before:
             self._admitted_before = set()
             # A proxy that takes in table after table takes in nothing else: it rests as long as the last one took.
-            self._next_table = moment + (moment - self._loaded)
+            instant = self.monotonic()
+            self._next_table = instant + (instant - self._loaded)
         told = self._tell_kills()
-        return self._tell_table(table_acts, moment) or told
+        return self._tell_table(table_acts) or told
 
     def _take_trust(self, moment: datetime, now: int) -> set[str]:
         self._trust_checked = now
@@ -113,10 +116,11 @@ class Follower:
         self._kills = kills
         return True
 
-    def _tell_table(self, table_acts: bool, moment: datetime) -> bool:
-        if not self._stale or not table_acts or moment < self._next_table:
+    def _tell_table(self, table_acts: bool) -> bool:
+        instant = self.monotonic()
+        if not self._stale or not table_acts or instant < self._next_table:
             return False
-        self._loaded = moment
+        self._loaded = instant
         self.proxy.load(self._table.entries)
         self._said = {f: entry.reason for f, entry in self._table.entries.items()}
         self._admitted_before = self._admitted
