@@ -36,8 +36,10 @@ def test_a_pipe_whose_reader_has_gone_is_no_error(established: Terminal) -> None
     assert (done.returncode, done.stderr) == (1, b"")
 
 
-def test_a_full_disk_is_one_line(established: Terminal) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(established: Terminal, unbuffered: str) -> None:
     command, environ = established.command("ca list")
+    environ["PYTHONUNBUFFERED"] = unbuffered
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, env=environ, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 1

@@ -109,6 +109,25 @@ def test_a_table_is_not_written_behind_one_that_does_not_act_yet(world: World) -
     assert gamma in world.proxy.lets_in()
 
 
+def test_after_a_table_the_proxy_rests_as_long_as_that_took_it_and_kills_do_not_wait(world: World) -> None:
+    world.enrol("beta")
+    world.step()
+    world.elapsed += 5
+    world.enrol("gamma")
+    world.proxy.begin_to_act()
+    world.step()
+    world.elapsed += 4.9
+    world.suspend("acme")
+    # The clock may be set, even by a day: that neither shortens nor lengthens the rest.
+    world.now += timedelta(days=1)
+    world.step()
+    assert world.proxy.told == ["table", "kill"]
+
+    world.elapsed += 0.1
+    world.step()
+    assert world.proxy.told == ["table", "kill", "table"]
+
+
 def test_more_kills_than_the_list_should_hold_become_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "MAX_KILLS", 3)
     world = World()
@@ -209,24 +228,3 @@ def test_what_the_proxy_refuses_is_raised(world: World) -> None:
     world.proxy.refuses = True
     with pytest.raises(GatewayFailed):
         world.step()
-
-
-def test_a_slow_table_earns_the_proxy_a_rest_in_which_a_kill_is_still_told_at_once(world: World) -> None:
-    world.enrol("slow")
-    world.step()
-    world.elapsed = 4.0
-    world.proxy.begin_to_act()
-    world.step()
-
-    world.enrol("patient")
-    world.elapsed = 7.9
-    world.proxy.told.clear()
-    assert not world.step()
-    with world.registry.change() as change:
-        change.set_client_status("acme", ClientStatus.SUSPENDED)
-    world.step()
-    assert world.proxy.told == ["kill"]
-
-    world.elapsed = 8.0
-    world.step()
-    assert world.proxy.told == ["kill", "table"]

@@ -44,6 +44,7 @@ def report(error: BaseException) -> int:
 
         click.echo("".join(traceback.format_exception(error)), err=True)
     message, hint, code = _words(error)
+    _let_go_of_stdout()
     click.echo(f"error: {one_line(message)}", err=True)
     if hint:
         click.echo(f"hint: {one_line(hint)}", err=True)
@@ -65,6 +66,15 @@ def _words(error: BaseException) -> tuple[str, str | None, int]:
         return f"{where}{error.strerror or error}", None, FAILED
     hint = "this is a defect of Handclasp: HANDCLASP_DEBUG=1 shows where"
     return f"internal error: {type(error).__name__}: {error}", hint, FAILED
+
+
+def _let_go_of_stdout() -> None:
+    """What is buffered goes out now or never: a full disk must not fail a second time at the interpreter's end."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:
