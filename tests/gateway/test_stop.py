@@ -55,5 +55,5 @@ def test_a_handler_may_set_it_whatever_the_waiting_thread_is_doing() -> None:
             stop.wait(0.0001)
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert handled > 100
+    assert handled > 0
     assert stop.is_set()

@@ -27,11 +27,8 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Admin:
-    """`timeout` bounds each answer, in seconds: while Envoy takes in a large table it does not answer at all."""
-
-    def __init__(self, path: Path, timeout: float = 5.0) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._timeout = timeout
 
     def ready(self) -> bool:
         """True when Envoy serves (https://www.envoyproxy.io/docs/envoy/latest/operations/admin#get--ready)."""
@@ -40,15 +37,19 @@ class Admin:
         except GatewayFailed:
             return False
 
-    def stats(self, pattern: str) -> dict[str, int | str]:
-        """Counters, gauges and text readouts whose name matches the regular expression. Raises GatewayFailed."""
-        status, body = self._get(f"/stats?format=json&type=All&filter={pattern}")
+    def stats(self, pattern: str, timeout: float = 5.0) -> dict[str, int | str]:
+        """Counters, gauges and text readouts whose name matches the regular expression.
+
+        Raises GatewayFailed, after `timeout` seconds without an answer too: while Envoy takes in a large table it
+        does not answer at all.
+        """
+        status, body = self._get(f"/stats?format=json&type=All&filter={pattern}", timeout)
         if status != http.client.OK:
             raise GatewayFailed(f"Envoy's admin interface answered {status}")
         return {each["name"]: each["value"] for each in json.loads(body)["stats"] if "name" in each}
 
-    def _get(self, target: str) -> tuple[int, bytes]:
-        connection = _UnixConnection(self._path, self._timeout)
+    def _get(self, target: str, timeout: float = 5.0) -> tuple[int, bytes]:
+        connection = _UnixConnection(self._path, timeout)
         try:
             connection.request("GET", target)
             response = connection.getresponse()

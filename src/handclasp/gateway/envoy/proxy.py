@@ -37,6 +37,9 @@ _REFUSALS = ("update_rejected", "config_fail", "key_rotation_failed")
 _STATS_PATTERN = r"(version_text|update_rejected|config_fail|key_rotation_failed)$"
 #: Envoy answers in 1 ms, or is busy with a table: waiting for it would keep the next revocation from being written.
 _ANSWER_SECONDS = 0.05
+#: After so long it is the machine that is slow, and an answer matters more.
+_PATIENT_AFTER_SECONDS = 5.0
+_PATIENT_ANSWER_SECONDS = 1.0
 #: A file Envoy has not taken by then, it will not take.
 _IN_FORCE_SECONDS = 60.0
 
@@ -48,7 +51,7 @@ class EnvoyProxy:
         self._folder = folder
         self._verify = settings.refusal == "handshake"
         self._routes = RouteTable(timeout_seconds=settings.request_timeout_seconds)
-        self._admin = Admin(folder / ADMIN_SOCKET, _ANSWER_SECONDS)
+        self._admin = Admin(folder / ADMIN_SOCKET)
         self._generation = 0
         self._told: dict[str, str] = {}
         #: what was told and is not known to act: since when
@@ -102,8 +105,11 @@ class EnvoyProxy:
         """Cross off what acts by now. Raises GatewayFailed if Envoy refuses a file, or does not take it in a minute."""
         if not self._waiting:
             return
+        waited = time.monotonic() - min(self._waiting.values())
         try:
-            stats = self._admin.stats(_STATS_PATTERN)
+            stats = self._admin.stats(
+                _STATS_PATTERN, _PATIENT_ANSWER_SECONDS if waited > _PATIENT_AFTER_SECONDS else _ANSWER_SECONDS
+            )
         except GatewayFailed:
             stats = {}
         refused = sum(int(value) for stat, value in stats.items() if stat.endswith(_REFUSALS))
