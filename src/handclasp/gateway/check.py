@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from handclasp.authorizer.decision import Policy
 from handclasp.errors import GatewayFailed
 from handclasp.gateway.envoy.bootstrap_file import CURRENT, DYNAMIC_FILES, bootstrap
 from handclasp.gateway.envoy.locate import check_version, find_envoy
 from handclasp.gateway.issuer_trust import issuer_trust
+from handclasp.gateway.policy import gateway_policy
 from handclasp.gateway.table import Table
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.port import Registry
@@ -50,8 +50,7 @@ def check_gateway(settings: Settings, registry: Registry, truststore: Truststore
 
 def decisions(settings: Settings, registry: Registry, truststore: Truststore, now: datetime) -> dict[str, int]:
     """The table as a gateway would have it now, counted by reason."""
-    environments = settings.gateway.environments
-    table = Table(Policy(None if environments is None else frozenset(environments)))
+    table = Table(gateway_policy(settings.gateway))
     moment = int(now.timestamp())
     table.apply(registry.standings(), moment)
     bundle = load_certificates(truststore.read() or b"", "the trust store")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from handclasp.atomic_file import make_private_folder, write_atomically
 from handclasp.authority.practice import Practice
-from handclasp.authorizer.decision import Policy
 from handclasp.custody.port import Custody
 from handclasp.errors import GatewayFailed, HandclaspError, RegistryError
 from handclasp.gateway.addresses import parse_listen
@@ -21,6 +20,7 @@ from handclasp.gateway.envoy.locate import check_version, find_envoy
 from handclasp.gateway.envoy.process import EnvoyProcess
 from handclasp.gateway.envoy.proxy import EnvoyProxy
 from handclasp.gateway.follow import POLL_SECONDS, Follower
+from handclasp.gateway.policy import gateway_policy
 from handclasp.gateway.server_credential import server_credential
 from handclasp.gateway.stop import Stop
 from handclasp.pki.pem import load_certificates
@@ -90,13 +90,7 @@ class _Gateway:
         self._process = EnvoyProcess(
             binary, envoy / "bootstrap.json", serving.folder / "envoy.log", serving.say, settings.concurrency
         )
-        environments = settings.environments
-        self._follower = Follower(
-            serving.registry,
-            serving.truststore,
-            self._proxy,
-            Policy(None if environments is None else frozenset(environments)),
-        )
+        self._follower = Follower(serving.registry, serving.truststore, self._proxy, gateway_policy(settings))
         self._server_checked = 0.0
         self._server_pem: bytes | None = None
         self._pid: int | None = None
