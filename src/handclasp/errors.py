@@ -13,7 +13,12 @@
     │   ├── AlreadyRegistered      the name, serial number or public key is taken
     │   ├── TransitionRefused      the status does not allow the event
     │   ├── RegistryBusy           another process held the write lock too long
+    │   ├── RegistryUnavailable    its server does not answer; it may come back
     │   └── RegistryDamaged        the registry cannot be read, or its audit chain is broken
+    ├── LeaseHeld                  exit 3: somebody else works on this operation
+    │   └── LeaseLost              somebody else has taken it over meanwhile
+    ├── Interrupted                exit 4: stopped half-way; resume with ...
+    ├── LockOutRefused             active clients would be locked out, and their number was not named
     ├── TruststoreRejected         the bundle breaks a rule gateways depend on
     ├── DeliveryFailed             the files could not be handed over
     ├── StateInUse                 somebody else holds this state's lock
@@ -94,6 +99,26 @@ class RegistryBusy(RegistryError):
 
 
 class RegistryDamaged(RegistryError):
+    pass
+
+
+class RegistryUnavailable(RegistryError):
+    pass
+
+
+class LeaseHeld(HandclaspError):
+    exit_code = 3
+
+
+class LeaseLost(LeaseHeld):
+    pass
+
+
+class Interrupted(HandclaspError):
+    exit_code = 4
+
+
+class LockOutRefused(HandclaspError):
     pass
 
 

@@ -8,9 +8,11 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from handclasp.duration import parse_duration
 from handclasp.errors import InvalidInput
 
 CONFIGURATION_FILE = "handclasp.toml"
@@ -47,6 +49,43 @@ class GatewaySettings:
     max_stream_seconds: int = 900
     trusted_proxies: int = 0
     access_log: str = "gateway/access.log"
+    id: str | None = None
+    advertise: str | None = None
+    registry_grace: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class RotationSettings:
+    """When certificates are replaced, and how long the old stay. Table [rotation], variables HANDCLASP_ROTATION_*."""
+
+    due_percent: int = 66
+    jitter_percent: int = 5
+    overlap: timedelta = timedelta(hours=24)
+    settle: timedelta = timedelta(minutes=1)
+    rate: timedelta = timedelta(days=1)
+    flexible_window: timedelta = timedelta(minutes=15)
+    retries: int = 3
+    maximum_age: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What is told of before it expires, and where to. Table [watch], variables HANDCLASP_WATCH_*."""
+
+    thresholds: tuple[str, ...] = ("30d", "14d", "7d", "1d")
+    webhook: str | None = None
+    slack: str | None = None
+    smtp: str | None = None
+    mail_from: str = "handclasp@localhost"
+    mail_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How often the trail's head is signed. Table [audit], variables HANDCLASP_AUDIT_*."""
+
+    checkpoint_every: int = 100
+    checkpoint_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +99,9 @@ class Settings:
     delivery: str = "file:clients"
     authority: AuthoritySettings = field(default_factory=AuthoritySettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    rotation: RotationSettings = field(default_factory=RotationSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
 
 
 def load(state: Path, environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -69,7 +111,13 @@ def load(state: Path, environ: Mapping[str, str], file: Path | None = None) -> S
     an unknown name, a value of the wrong type, or a file that is not TOML.
     """
     written = _read(file or state / CONFIGURATION_FILE, required=file is not None)
-    tables = {"authority": AuthoritySettings, "gateway": GatewaySettings}
+    tables = {
+        "authority": AuthoritySettings,
+        "gateway": GatewaySettings,
+        "rotation": RotationSettings,
+        "watch": WatchSettings,
+        "audit": AuditSettings,
+    }
     parts = {
         name: _build(kind, _table(written.pop(name, {}), name), environ, prefix=f"{name}.")
         for name, kind in tables.items()
@@ -124,10 +172,19 @@ def _from_toml(value: object, hint: Any, name: str) -> object:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
         raise InvalidInput(f'setting {name} is a list of texts, such as ["prod"]')
+    if hint is timedelta and isinstance(value, str):
+        return parse_duration(value, f"setting {name}")
     # bool is an int to isinstance; no setting means to take True for 1.
     if type(value) is hint:
         return _positive(value, name)
-    raise InvalidInput(f"setting {name} is {'a whole number' if hint is int else 'a text'}, not {value!r}")
+    raise InvalidInput(f"setting {name} is {_KINDS[hint]}, not {value!r}")
+
+
+_KINDS: dict[Any, str] = {
+    int: "a whole number",
+    str: "a text",
+    timedelta: 'a duration, such as "24h"',
+}
 
 
 def _from_text(text: str, hint: Any, name: str) -> object:
@@ -136,6 +193,8 @@ def _from_text(text: str, hint: Any, name: str) -> object:
         return _choice(text, hint, name)
     if get_origin(hint) is tuple:
         return tuple(item.strip() for item in text.split(",") if item.strip())
+    if hint is timedelta:
+        return parse_duration(text, name)
     if hint is int:
         try:
             return _positive(int(text), name)

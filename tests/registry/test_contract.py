@@ -202,9 +202,9 @@ def test_summaries_count_active_certificates_and_say_when_the_last_ends(registry
             rows.certificate(6, "beta"), CertificateStatus.REVOKED, at=1, reason=RevocationReason.SUPERSEDED
         )
     assert list(registry.summaries()) == [
-        ClientSummary(rows.client("Acme"), 1, 9_002),
-        ClientSummary(rows.client("beta"), 2, 9_005),
-        ClientSummary(rows.client("empty"), 0, None),
+        ClientSummary(rows.client("Acme"), 1, 0, 9_002),
+        ClientSummary(rows.client("beta"), 2, 0, 9_005),
+        ClientSummary(rows.client("empty"), 0, None, None),
     ]
 
 

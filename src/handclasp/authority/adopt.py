@@ -71,6 +71,7 @@ def adopt_client(
         client_id=adoption.client_id,
         profile=CLIENT.name,
         now=now,
+        own_csr=True,
     )
     issuer_path(issuers, record.issuer_id)
     with registry.change() as change:

@@ -158,6 +158,7 @@ def certify(
         profile=practice.client.name,
         now=now,
         subject_public_key_info=request.spki,
+        own_csr=enrolment.request is not None,
     )
     return record, (certificate, *signing.path), key
 

@@ -1,4 +1,4 @@
-"""Publish the trust store: every active issuer, intermediates included, checked before anybody reads it.
+"""Publish the trust store: every issuer that is not retired, intermediates included, checked before anybody reads it.
 
 Intermediates are published because clients that send their chain against a root-only store were refused by API
 Gateway; and trust is added before it is used, so this comes before the first certificate of a new intermediate.
@@ -29,8 +29,8 @@ class Publication:
 
 
 def trust_bundle(registry: Reader) -> bytes:
-    """Roots first, then intermediates; only the active. Raises NotEstablished."""
-    active = [i for i in registry.issuers() if i.status is IssuerStatus.ACTIVE]
+    """Roots first, then intermediates; those that issue and those about to. Raises NotEstablished."""
+    active = [i for i in registry.issuers() if i.status is not IssuerStatus.RETIRED]
     if not active:
         raise NotEstablished("there is no authority here yet", hint="run: handclasp init")
     active.sort(key=lambda issuer: (issuer.kind is not IssuerKind.ROOT, issuer.created_at))

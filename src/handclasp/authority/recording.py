@@ -20,6 +20,7 @@ def certificate_record(
     now: datetime,
     subject_public_key_info: bytes | None = None,
     status: CertificateStatus = CertificateStatus.ACTIVE,
+    own_csr: bool = False,
 ) -> Certificate:
     """`issuer` is the issuer's id. The key's DER may be handed in by whoever has it already."""
     der = certificate.public_bytes(Encoding.DER)
@@ -36,11 +37,19 @@ def certificate_record(
         status=status,
         created_at=epoch(now),
         der=der,
+        own_csr=own_csr,
     )
 
 
 def issuer_record(
-    certificate: x509.Certificate, *, kind: IssuerKind, key_name: str | None, parent_id: str | None, now: datetime
+    certificate: x509.Certificate,
+    *,
+    kind: IssuerKind,
+    key_name: str | None,
+    parent_id: str | None,
+    now: datetime,
+    status: IssuerStatus = IssuerStatus.ACTIVE,
+    cross_certificate: x509.Certificate | None = None,
 ) -> Issuer:
     der = certificate.public_bytes(Encoding.DER)
     return Issuer(
@@ -51,11 +60,12 @@ def issuer_record(
         fingerprint=der_fingerprint(der),
         not_before=epoch(certificate.not_valid_before_utc),
         not_after=epoch(certificate.not_valid_after_utc),
-        status=IssuerStatus.ACTIVE,
+        status=status,
         key_name=key_name,
         parent_id=parent_id,
         created_at=epoch(now),
         der=der,
+        cross_certificate=cross_certificate.public_bytes(Encoding.DER) if cross_certificate else None,
     )
 
 

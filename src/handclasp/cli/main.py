@@ -22,6 +22,12 @@ COMMANDS = {
     "verify": ("handclasp.cli.verify:verify", "Test any mTLS endpoint: does it refuse what it should?"),
     "doctor": ("handclasp.cli.doctor:doctor", "Explain a failing handshake, and how to mend it."),
     "audit": ("handclasp.cli.audit:audit", "List and verify the audit trail."),
+    "rotate": ("handclasp.cli.rotate:rotate", "Replace certificates and issuers, with nobody cut off."),
+    "operation": ("handclasp.cli.operation:operation", "List, show, resume and abandon operations."),
+    "schedule": ("handclasp.cli.schedule:schedule", "Let a timer do what is due."),
+    "watch": ("handclasp.cli.watch:watch", "Tell of what expires, before it does."),
+    "backup": ("handclasp.cli.backup:backup", "Make one encrypted file of everything."),
+    "restore": ("handclasp.cli.restore:restore", "Bring a backup back, never a revocation less."),
     "status": ("handclasp.cli.status:status", "Tell how things stand, on one page."),
     "completion": ("handclasp.cli.completion:completion", "Print a shell's completion script."),
 }

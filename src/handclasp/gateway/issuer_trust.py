@@ -28,7 +28,7 @@ class Window:
 
 
 def issuer_trust(issuers: Iterable[Issuer], bundle: list[x509.Certificate], now: datetime) -> dict[str, Window]:
-    """For each active issuer with a path to a root in the published bundle: when that path is valid.
+    """For each issuer that is not retired and has a path to a root in the published bundle: when that path is valid.
 
     An issuer that has no valid path at `now` is left out: nothing of it passes.
     """
@@ -36,7 +36,7 @@ def issuer_trust(issuers: Iterable[Issuer], bundle: list[x509.Certificate], now:
     published = {issuer_id(c) for c in bundle}
     trusted = {}
     for issuer in issuers:
-        if issuer.status is not IssuerStatus.ACTIVE or issuer.issuer_id not in published:
+        if issuer.status is IssuerStatus.RETIRED or issuer.issuer_id not in published:
             continue
         certificate = x509.load_der_x509_certificate(issuer.der)
         try:

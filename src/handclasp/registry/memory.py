@@ -1,19 +1,33 @@
 """The registry in memory: for tests and for trying things; the same contract, forgotten with the process."""
 
 import copy
-from collections.abc import Iterator
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from handclasp.errors import AlreadyRegistered, NotRegistered, RegistryError
+from handclasp.errors import (
+    AlreadyEstablished,
+    AlreadyRegistered,
+    LeaseLost,
+    NotRegistered,
+    RegistryDamaged,
+    RegistryError,
+)
 from handclasp.registry.audit_chain import chained
+from handclasp.registry.fleet import Gateway, Refusals, Sighting
+from handclasp.registry.operations import UNFINISHED, Operation
+from handclasp.registry.port import Row
 from handclasp.registry.records import (
+    AuditCheckpoint,
     AuditEntry,
     Certificate,
     CertificateStatus,
     Client,
     ClientStatus,
     ClientSummary,
+    Holding,
     Issuer,
     IssuerStatus,
     RevocationReason,
@@ -32,10 +46,20 @@ class _State:
     audit: list[AuditEntry] = field(default_factory=list)
     client_revision: dict[str, int] = field(default_factory=dict)
     certificate_revision: dict[_Key, int] = field(default_factory=dict)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    gateways: dict[str, tuple[Gateway, float]] = field(default_factory=dict)
+    sightings: dict[str, Sighting] = field(default_factory=dict)
+    refusals: dict[_Key, Refusals] = field(default_factory=dict)
+    notices: dict[str, int] = field(default_factory=dict)
+    checkpoints: list[AuditCheckpoint] = field(default_factory=list)
 
 
 class _Reader:
     _state: _State
+    _clock: Callable[[], float]
+
+    def now(self) -> int:
+        return int(self._clock())
 
     def client(self, client_id: str) -> Client:
         try:
@@ -60,9 +84,54 @@ class _Reader:
     def issuers(self) -> list[Issuer]:
         return sorted(self._state.issuers.values(), key=lambda issuer: issuer.created_at)
 
+    def holdings(self, *, issuer_id: str | None = None, after: str = "", clients: int = 500) -> list[Holding]:
+        held = [h for h in self._held() if issuer_id in {None, h.certificate.issuer_id}]
+        names = sorted({h.client.client_id.lower() for h in held if h.client.client_id.lower() > after.lower()})
+        page = set(names[:clients])
+        found = [h for h in held if h.client.client_id.lower() in page]
+        return sorted(found, key=lambda h: (h.client.client_id.lower(), h.certificate.created_at))
+
+    def superseding(self, before: int, *, limit: int = 500) -> list[Holding]:
+        due = [(h.certificate.supersede_at, h.client.client_id.lower(), h) for h in self._held()]
+        found = sorted(((at, name, h) for at, name, h in due if at is not None and at <= before), key=lambda d: d[:2])
+        return [h for _, _, h in found[:limit]]
+
+    def _held(self) -> Iterator[Holding]:
+        for certificate in self._state.certificates.values():
+            if certificate.client_id is not None and certificate.status is CertificateStatus.ACTIVE:
+                seen = self._state.sightings.get(certificate.fingerprint)
+                client = self._state.clients[certificate.client_id.lower()]
+                yield Holding(certificate, client, seen.last_seen_at if seen else None, seen.requests if seen else 0)
+
+    def sighting(self, fingerprint: str) -> Sighting | None:
+        return self._state.sightings.get(fingerprint)
+
+    def refusals(self) -> list[Refusals]:
+        return sorted(self._state.refusals.values(), key=lambda r: (-r.last_at, r.fingerprint, r.reason))
+
+    def operation(self, operation_id: str) -> Operation:
+        try:
+            return self._state.operations[operation_id]
+        except KeyError:
+            raise NotRegistered(f"no operation {operation_id} is registered") from None
+
+    def operations(self, *, unfinished: bool = False) -> list[Operation]:
+        found = [each for each in self._state.operations.values() if not unfinished or each.status in UNFINISHED]
+        # Newest first, and of one second the one added last.
+        return sorted(found, key=lambda each: each.created_at)[::-1]
+
+    def gateways(self) -> list[Gateway]:
+        now = self._clock()
+        reported = sorted(self._state.gateways.items())
+        return [replace(report, silent_for=max(0.0, now - at)) for _, (report, at) in reported]
+
+    def noticed(self, name: str) -> bool:
+        return name in self._state.notices
+
 
 class MemoryRegistry(_Reader):
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._state = _State()
         self._commits = 0
         self._seen: int | None = None
@@ -72,7 +141,7 @@ class MemoryRegistry(_Reader):
     def change(self) -> Iterator["_Change"]:
         if self._changing:
             raise RegistryError("a change is under way already")
-        change = _Change(copy.deepcopy(self._state))
+        change = _Change(copy.deepcopy(self._state), self._clock)
         self._changing = True
         try:
             yield change
@@ -84,7 +153,16 @@ class MemoryRegistry(_Reader):
     def summaries(self) -> Iterator[ClientSummary]:
         for _, client in sorted(self._state.clients.items()):
             active = [c for c in self.certificates(client.client_id) if c.status is CertificateStatus.ACTIVE]
-            yield ClientSummary(client, len(active), max((c.not_after for c in active), default=None))
+            last = max(active, key=lambda c: c.not_after, default=None)
+            seen = [s for c in self.certificates(client.client_id) if (s := self.sighting(c.fingerprint))]
+            yield ClientSummary(
+                client,
+                len(active),
+                last.not_before if last else None,
+                last.not_after if last else None,
+                max((s.last_seen_at for s in seen), default=None),
+                sum(s.requests for s in seen),
+            )
 
     def revision(self) -> int:
         return self._state.revision
@@ -106,13 +184,35 @@ class MemoryRegistry(_Reader):
     def audit(self, *, after: int = 0) -> Iterator[AuditEntry]:
         yield from (entry for entry in self._state.audit if entry.sequence > after)
 
+    def last_audit(self) -> AuditEntry | None:
+        return self._state.audit[-1] if self._state.audit else None
+
+    def checkpoints(self) -> list[AuditCheckpoint]:
+        return list(self._state.checkpoints)
+
+    def snapshot(self) -> Iterator[Row]:
+        """Its own shape, one field of the state a row: it is read back by `load` only."""
+        state = self._state
+        for each in dataclasses.fields(_State):
+            yield each.name, {"value": getattr(state, each.name)}
+
+    def load(self, snapshot: Iterable[Row]) -> None:
+        if self._state.issuers or self._state.clients or self._state.audit:
+            raise AlreadyEstablished("there is an authority in this registry already")
+        try:
+            self._state = _State(**{name: row["value"] for name, row in snapshot})
+        except (KeyError, TypeError):
+            raise RegistryDamaged("the snapshot is not one of a registry in memory") from None
+        self._commits += 1
+
     def close(self) -> None:
         pass
 
 
 class _Change(_Reader):
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: _State, clock: Callable[[], float]) -> None:
         self._state = state
+        self._clock = clock
         self._alters_decisions = False
         self._next_revision = state.revision + 1
 
@@ -167,6 +267,12 @@ class _Change(_Reader):
         known = self.certificate(issuer_id, serial_number)
         self._state.certificates[issuer_id, serial_number] = replace(known, delivered_at=at)
 
+    def set_replaced(self, certificate: Certificate, *, replaced_by: str, supersede_at: int) -> None:
+        known = self.certificate(certificate.issuer_id, certificate.serial_number)
+        earlier = supersede_at if known.supersede_at is None else min(known.supersede_at, supersede_at)
+        key = (known.issuer_id, known.serial_number)
+        self._state.certificates[key] = replace(known, replaced_by=replaced_by, supersede_at=earlier)
+
     def add_issuer(self, issuer: Issuer) -> None:
         if any(issuer.fingerprint == i.fingerprint or issuer.issuer_id == i.issuer_id for i in self.issuers()):
             raise AlreadyRegistered("that issuer is registered already")
@@ -182,3 +288,42 @@ class _Change(_Reader):
     def record(self, *, at: int, actor: str, action: str, subject: str, details: str) -> None:
         last = self._state.audit[-1] if self._state.audit else None
         self._state.audit.append(chained(last, at=at, actor=actor, action=action, subject=subject, details=details))
+
+    def add_operation(self, operation: Operation) -> None:
+        if operation.operation_id in self._state.operations:
+            raise AlreadyRegistered("that operation is registered already")
+        self._state.operations[operation.operation_id] = operation
+
+    def save_operation(self, operation: Operation) -> None:
+        stored = self.operation(operation.operation_id)
+        if stored.fence > operation.fence:
+            raise LeaseLost(f"operation {operation.operation_id} was taken over by {stored.holder or 'somebody else'}")
+        self._state.operations[operation.operation_id] = operation
+
+    def report_gateway(self, gateway: Gateway) -> None:
+        self._state.gateways[gateway.gateway_id] = (gateway, self._clock())
+
+    def forget_gateway(self, gateway_id: str) -> None:
+        self._state.gateways.pop(gateway_id, None)
+
+    def add_sightings(self, sightings: Iterable[Sighting], refusals: Iterable[Refusals] = ()) -> None:
+        ours = {c.fingerprint for c in self._state.certificates.values()}
+        for seen in sightings:
+            if seen.fingerprint in ours:
+                known = self._state.sightings.get(seen.fingerprint, Sighting(seen.fingerprint, 0, 0))
+                self._state.sightings[seen.fingerprint] = Sighting(
+                    seen.fingerprint, max(known.last_seen_at, seen.last_seen_at), known.requests + seen.requests
+                )
+        for refused in refusals:
+            fingerprint = refused.fingerprint if refused.fingerprint in ours else ""
+            key = (fingerprint, refused.reason)
+            before = self._state.refusals.get(key, Refusals(fingerprint, refused.reason, 0, 0))
+            self._state.refusals[key] = Refusals(
+                fingerprint, refused.reason, before.requests + refused.requests, max(before.last_at, refused.last_at)
+            )
+
+    def remember_notice(self, name: str, at: int) -> None:
+        self._state.notices.setdefault(name, at)
+
+    def add_checkpoint(self, checkpoint: AuditCheckpoint) -> None:
+        self._state.checkpoints.append(checkpoint)

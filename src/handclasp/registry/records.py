@@ -21,6 +21,9 @@ class IssuerKind(StrEnum):
 
 
 class IssuerStatus(StrEnum):
+    """`pending`: trusted and published, not issuing yet. `retired`: out of every trust store, for good."""
+
+    PENDING = "pending"
     ACTIVE = "active"
     RETIRED = "retired"
 
@@ -55,7 +58,9 @@ class Certificate:
     """One certificate we issued or adopted, found by issuer and serial number, confirmed by its fingerprint.
 
     `client_id` is None for what is nobody's: the gateway's server certificate, the probes of `verify`.
-    `delivered_at` is None until the certificate has been handed over. `der` is the certificate itself.
+    `delivered_at` is None until the certificate has been handed over. `der` is the certificate itself. `own_csr` is
+    true when the key is the client's own and never was here. Once another certificate has been delivered in its
+    place, `replaced_by` is that one's fingerprint, and this one may be superseded from `supersede_at` on.
     """
 
     issuer_id: str
@@ -73,11 +78,17 @@ class Certificate:
     revoked_at: int | None = None
     revocation_reason: RevocationReason | None = None
     delivered_at: int | None = None
+    own_csr: bool = False
+    replaced_by: str | None = None
+    supersede_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """A CA certificate. `key_name` is its key's name in custody, None for a CA whose key is elsewhere."""
+    """A CA certificate. `key_name` is its key's name in custody, None for a CA whose key is elsewhere.
+
+    `cross_certificate` (DER) is the same name and key signed by the root before it, for who still pins that one.
+    """
 
     issuer_id: str
     kind: IssuerKind
@@ -91,15 +102,20 @@ class Issuer:
     parent_id: str | None
     created_at: int
     der: bytes
+    cross_certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSummary:
-    """A line of `client list`: the client, how many certificates are active, and when the last of them ends."""
+    """A line of `client list`: the client, how many certificates are active, from when until when the last of them
+    to end is valid, when a gateway last let the client in, and how many requests of it were let in."""
 
     client: Client
     active_certificates: int
+    not_before: int | None
     not_after: int | None
+    last_seen_at: int | None = None
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,30 @@ class AuditEntry:
     details: str
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCheckpoint:
+    """The audit trail's head at one moment, signed (Ed25519): an entry cut off before it no longer goes unnoticed.
+
+    `public_key` and `signature` are hex (32 and 64 octets); what is signed is `audit_chain.checkpoint_text`.
+    """
+
+    sequence: int
+    hash: str
+    at: int
+    public_key: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An active certificate in a client's hands, and when a gateway last let it in (None: not that anyone saw)."""
+
+    certificate: Certificate
+    client: Client
+    last_seen_at: int | None
+    requests: int
 
 
 @dataclass(frozen=True, slots=True)
