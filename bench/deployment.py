@@ -47,7 +47,7 @@ def deployment(*, clients: int = CLIENTS, callers: int = 0) -> Iterator[Deployme
         session.state.mkdir(mode=0o700)
         try:
             anchor = Path(folder) / "ca.pem"
-            anchor.write_bytes(_establish(session))
+            anchor.write_bytes(establish_bench(session))
             kept = _register(session, clients, callers, Path(folder))
             publish(registry=session.registry, truststore=session.truststore, actor=ACTOR, now=session.now)
             yield Deployment(session, anchor, kept)
@@ -55,7 +55,7 @@ def deployment(*, clients: int = CLIENTS, callers: int = 0) -> Iterator[Deployme
             session.close()
 
 
-def _establish(session: Session) -> bytes:
+def establish_bench(session: Session) -> bytes:
     """Root and intermediate; the root's PEM."""
     plan = HierarchyPlan()
     root = make_root(plan, session.now)
@@ -81,12 +81,12 @@ def _register(session: Session, clients: int, callers: int, folder: Path) -> lis
             name = client_id(f"client-{number:05d}")
             client = Client(name, "prod", "nextjs", "Platform team", None, ClientStatus.ACTIVE, epoch(session.now))
             asked = Enrolment(name, client.environment, client.application)
-            certificate, path, key = certify(client, asked, signing, session.practice, session.now)
+            certificate, signed, key = certify(client, asked, signing, session.practice, session.now)
             change.add_client(client)
             change.add_certificate(certificate)
             if number < callers:
                 assert key is not None
                 pem = folder / f"{name}.pem"
-                pem.write_bytes(bytes(seal(key)) + certificate_pem(*path[:-1]))
+                pem.write_bytes(bytes(seal(key)) + certificate_pem(signed, *signing.chain))
                 kept.append(Caller(name, pem))
     return kept

@@ -6,6 +6,7 @@ the old content or the new, never a mixture (rename is atomic, POSIX).
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from handclasp.errors import KeyUnavailable
@@ -73,6 +74,14 @@ def _remove_abandoned(folder: Path) -> None:
         found = _PART.search(part.name)
         if found and not _alive(int(found["pid"])):
             part.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: int, name: str) -> None:
+    """One entry of the open folder, if it is the part of a process that is gone."""
+    found = _PART.search(name)
+    if found and not _alive(int(found["pid"])):
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=folder)
 
 
 def _alive(pid: int) -> bool:

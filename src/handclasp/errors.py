@@ -20,7 +20,9 @@
     ├── Interrupted                exit 4: stopped half-way; resume with ...
     ├── LockOutRefused             active clients would be locked out, and their number was not named
     ├── TruststoreRejected         the bundle breaks a rule gateways depend on
+    ├── SigningFailed              a process that signs in bulk ended, or cannot sign
     ├── DeliveryFailed             the files could not be handed over
+    ├── NoticeFailed               a channel did not take the notices; they are sent again
     ├── StateInUse                 somebody else holds this state's lock
     ├── GatewayFailed              Envoy could not be found, started or updated
     └── ExtraMissing               an optional dependency is not installed
@@ -126,7 +128,15 @@ class TruststoreRejected(HandclaspError):
     pass
 
 
+class SigningFailed(HandclaspError):
+    pass
+
+
 class DeliveryFailed(HandclaspError):
+    pass
+
+
+class NoticeFailed(HandclaspError):
     pass
 
 

@@ -73,9 +73,11 @@ class WatchSettings:
     """What is told of before it expires, and where to. Table [watch], variables HANDCLASP_WATCH_*."""
 
     thresholds: tuple[str, ...] = ("30d", "14d", "7d", "1d")
-    webhook: str | None = None
-    slack: str | None = None
+    webhook: str | None = field(default=None, repr=False)
+    slack: str | None = field(default=None, repr=False)
     smtp: str | None = None
+    smtp_password: str | None = field(default=None, repr=False)
+    smtp_password_file: str | None = None
     mail_from: str = "handclasp@localhost"
     mail_to: tuple[str, ...] = ()
 

@@ -74,7 +74,8 @@ def test_list_show_and_the_filters(established: Terminal) -> None:
 
 def test_suspend_resume_and_revoke_can_be_repeated(established: Terminal) -> None:
     established.add("acme")
-    for line, word in (("suspend", "suspended"), ("suspend", "suspended"), ("resume", "active"), ("resume", "active")):
+    suspend = "suspend --lock-out 1"
+    for line, word in ((suspend, "suspended"), (suspend, "suspended"), ("resume", "active"), ("resume", "active")):
         assert established(f"client {line} acme").err == f"client acme is {word}\n"
     assert established("client revoke acme --reason keyCompromise").code == 0
     again = established("client revoke acme --json")

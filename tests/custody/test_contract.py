@@ -7,8 +7,8 @@ import pytest
 from handclasp.custody.file import FileCustody
 from handclasp.custody.memory import MemoryCustody
 from handclasp.custody.port import Custody
-from handclasp.errors import KeyUnavailable
-from handclasp.pki.keys import KeyAlgorithm
+from handclasp.errors import KeyUnavailable, PassphraseMissing
+from handclasp.pki.keys import KeyAlgorithm, open_sealed, seal
 from tests import making
 
 
@@ -57,3 +57,38 @@ def test_keeping_the_same_key_again_changes_nothing(custody: Custody, passphrase
     custody.keep("root", making.key(), passphrase)
     custody.keep("root", making.key(), passphrase)
     assert custody.signer("root", passphrase).public_key() == making.key().public_key()
+
+
+def test_sealed_gives_every_key_as_it_rests_and_the_root_stays_sealed(custody: Custody) -> None:
+    assert custody.sealed() == {}
+    custody.keep("root", making.key(number=1), b"open sesame")
+    custody.keep("intermediate", making.key(number=2))
+    sealed = custody.sealed()
+    assert sorted(sealed) == ["intermediate", "root"]
+    assert open_sealed(sealed["intermediate"]).public_key() == making.key(number=2).public_key()
+    with pytest.raises(PassphraseMissing):
+        open_sealed(sealed["root"])
+    assert "BEGIN" not in f"{sealed}"
+
+
+def test_what_was_taken_out_sealed_signs_again_where_it_is_put_back(custody: Custody) -> None:
+    source = MemoryCustody()
+    source.keep("root", making.key(), b"open sesame")
+    for _ in range(2):
+        custody.put_back("root", bytes(source.sealed()["root"]))
+    assert custody.signer("root", b"open sesame").public_key() == making.key().public_key()
+    assert custody.sealed() == source.sealed()
+
+
+def test_putting_back_never_overwrites_another_key(custody: Custody) -> None:
+    custody.keep("root", making.key(number=1))
+    with pytest.raises(KeyUnavailable, match="another key named root is in custody already"):
+        custody.put_back("root", bytes(seal(making.key(number=2))))
+    assert custody.signer("root").public_key() == making.key(number=1).public_key()
+
+
+@pytest.mark.parametrize("name", ["../root", "a/b", "", ".hidden", "a.key", "x" * 101, "nul\0", "ä"])
+def test_a_name_that_would_be_a_path_is_refused(custody: Custody, name: str) -> None:
+    with pytest.raises(KeyUnavailable, match="no key can be named"):
+        custody.put_back(name, bytes(seal(making.key())))
+    assert custody.sealed() == {}

@@ -83,3 +83,27 @@ def test_a_key_never_shows_in_an_error_or_a_repr(custody: FileCustody) -> None:
     with pytest.raises(KeyUnavailable) as refused:
         custody.signer("root", b"wrong passphrase")
     assert "wrong passphrase" not in f"{refused.value} {refused.value.hint} {custody!r}"
+
+
+def test_sealed_refuses_what_others_may_read_and_passes_over_half_written_files(
+    custody: FileCustody, folder: Path
+) -> None:
+    (folder / ".root.key.1.part").write_bytes(b"half")
+    assert sorted(custody.sealed()) == ["root"]
+    (folder / "root.key").chmod(0o640)
+    with pytest.raises(KeyUnavailable, match="is open to others"):
+        custody.sealed()
+
+
+def test_what_is_put_back_is_private(tmp_path: Path, custody: FileCustody) -> None:
+    other = FileCustody(tmp_path / "other" / "pki")
+    other.put_back("root", bytes(custody.sealed()["root"]))
+    assert (tmp_path / "other" / "pki" / "root.key").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "other" / "pki").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(KeyUnavailable, match="cannot be written"):
+        FileCustody(tmp_path / "file" / "pki").put_back("root", b"x")
+    with pytest.raises(KeyUnavailable, match="cannot be read"):
+        (folder := tmp_path / "other" / "pki" / "bad.key").mkdir(mode=0o700)
+        other.sealed()
+    assert folder.exists()

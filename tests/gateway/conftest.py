@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ class Guarded:
 
 
 @contextmanager
-def running_gateway(folder: Path, crowd: int = 0, **gateway: object) -> Iterator[Guarded]:
+def running_gateway(folder: Path, crowd: int = 0, **gateway: Any) -> Iterator[Guarded]:
     """With one caller that passes, and as many more certificates in the registry as `crowd` says."""
     with Service() as service:
         deployment = Deployment(folder, service.url, **gateway)

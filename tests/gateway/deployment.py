@@ -27,7 +27,9 @@ from handclasp.authority.issuers import Signing, signing_issuer
 from handclasp.authority.publish import publish
 from handclasp.authority.recording import certificate_record
 from handclasp.errors import HandclaspError
-from handclasp.gateway.run import Serving, serve
+from handclasp.gateway.addresses import gateway_id
+from handclasp.gateway.run import serve
+from handclasp.gateway.serving import Serving
 from handclasp.gateway.state_lock import hold
 from handclasp.gateway.stop import Stop
 from handclasp.pki.identity import ClientId, client_id, subject
@@ -37,6 +39,8 @@ from handclasp.pki.naming import fingerprint, serial_text
 from handclasp.pki.pem import certificate_pem
 from handclasp.pki.profile import CLIENT, Profile
 from handclasp.pki.request import for_key
+from handclasp.registry.fleet import Gateway
+from handclasp.registry.port import Registry
 from handclasp.registry.records import Client, ClientStatus
 from handclasp.settings import GatewaySettings, Settings
 from tests.gateway.callers import Caller, Http1, Http2
@@ -67,15 +71,16 @@ def free_port() -> int:
 class Deployment:
     """State folder, authority and settings. Its ports belong to the thread that made it."""
 
-    def __init__(self, folder: Path, upstream: str, **gateway: Any) -> None:
+    def __init__(self, folder: Path, upstream: str, *, registry: str = "sqlite:///registry.db", **gateway: Any) -> None:
         self.folder = folder
         self.settings = Settings(
             state=folder / "state",
+            registry=registry,
             gateway=replace(
                 GatewaySettings(listen=f"127.0.0.1:{free_port()}", upstream=upstream, concurrency=1), **gateway
             ),
         )
-        self.settings.state.mkdir(mode=0o700)
+        self.settings.state.mkdir(mode=0o700, parents=True)
         self.registry = bootstrap.open_registry(self.settings, create=True)
         self.custody = bootstrap.open_custody(self.settings)
         self.truststore = bootstrap.open_truststore(self.settings)
@@ -195,6 +200,11 @@ class Deployment:
         for caller in callers:
             until(lambda caller=caller: self.status(caller) == 200, f"{caller.name} is let in")  # type: ignore[misc]
 
+    def reported(self) -> Gateway | None:
+        """This gateway's last report."""
+        known = {each.gateway_id: each for each in self.registry.gateways()}
+        return known.get(gateway_id(self.settings.gateway))
+
     def log(self) -> list[dict[str, Any]]:
         file = self.state / self.settings.gateway.access_log
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
@@ -210,6 +220,19 @@ class Deployment:
         gateway = replace(self.settings.gateway, listen=f"127.0.0.1:{free_port()}")
         copied.settings = replace(self.settings, state=folder / "state", gateway=gateway)
         return copied
+
+    def elsewhere(self, folder: Path) -> "Deployment":
+        """The same authority, registry and trust store, for a gateway on another machine."""
+        other = copy(self)
+        other.settings = replace(
+            self.settings,
+            state=folder / "state",
+            custody=f"file:{self.state / 'pki'}",
+            truststore=f"file:{self.state / 'truststore.pem'}",
+            gateway=replace(self.settings.gateway, listen=f"127.0.0.1:{free_port()}"),
+        )
+        other.settings.state.mkdir(mode=0o700, parents=True)
+        return other
 
     def close(self) -> None:
         self.registry.close()
@@ -227,6 +250,8 @@ class Running:
     said: list[str] = field(default_factory=list)
     error: HandclaspError | None = None
     stop_at_once: bool = False
+    #: what stands between the gateway and each registry it opens
+    between: Callable[[Registry], Registry] = lambda registry: registry
 
     def __enter__(self) -> Self:
         self._stop = Stop()
@@ -264,10 +289,11 @@ class Running:
 
     def _serve(self) -> None:
         settings = self.deployment.settings
-        registry = bootstrap.open_registry(settings)
+        registry = self.between(bootstrap.open_registry(settings))
         serving = Serving(
             settings=settings,
             registry=registry,
+            open_registry=lambda: self.between(bootstrap.open_registry(settings)),
             truststore=bootstrap.open_truststore(settings),
             custody=bootstrap.open_custody(settings),
             practice=bootstrap.practice(settings),

@@ -21,10 +21,16 @@ class FakeProxy:
     written: dict[str, Entry] | None = None
     anchors: bytes | None = None
     refuses: bool = False
+    refuses_all: bool = False
 
     def kill(self, denied: Mapping[str, Reason]) -> None:
         self.told.append("kill")
         self.kills = dict(denied)
+        self.refuses_all = False
+
+    def refuse_all(self) -> None:
+        self.told.append("refuse all")
+        self.refuses_all = True
 
     def load(self, entries: Mapping[str, Entry]) -> None:
         assert self.written is None, "a table was written while another was on its way"
@@ -56,4 +62,6 @@ class FakeProxy:
         return self._let_in(self.acting)
 
     def _let_in(self, table: dict[str, Entry]) -> set[str]:
+        if self.refuses_all:
+            return set()
         return {f for f, entry in table.items() if entry.allow and f not in self.kills}

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from handclasp.authority.establish import HierarchyPlan, make_intermediate, make_root
 from handclasp.authority.recording import certificate_record, issuer_record
-from handclasp.gateway import follow, run
+from handclasp.gateway import follow, server_renewal
 from handclasp.pki.identity import subject
 from handclasp.pki.issuance import IssuingAuthority, issue, prepare
 from handclasp.pki.keys import KeyAlgorithm, generate
@@ -130,7 +130,7 @@ def _server_serial(at: Deployment, caller: Caller) -> int:
 def test_the_server_certificate_is_renewed_without_dropping_a_connection(
     own: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "_RENEWAL_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(server_renewal, "CHECK_SECONDS", 0.1)
     at = own.deployment
     first = _server_serial(at, own.friend)
     with Load(at, (own.friend,)):
@@ -149,7 +149,7 @@ def test_a_server_certificate_that_cannot_be_renewed_serves_on_and_the_operator_
     key.rename(key.with_suffix(".away"))
     (at.state / "gateway" / "server.pem").unlink()
     with Load(at, (own.friend,)):
-        monkeypatch.setattr(run, "_RENEWAL_CHECK_SECONDS", 0.1)
+        monkeypatch.setattr(server_renewal, "CHECK_SECONDS", 0.1)
         until(lambda: any("cannot be renewed" in line for line in own.running.said), "said")
         key.with_suffix(".away").rename(key)
         until((at.state / "gateway" / "server.pem").exists, "renewed when the key is back")

@@ -11,7 +11,7 @@ from tests.gateway.deployment import Deployment, handclasp
 
 
 def _suspended_by_command(at: Deployment, name: str) -> None:
-    done = handclasp(at.state, "client", "suspend", name)
+    done = handclasp(at.state, "client", "suspend", name, "--lock-out", "1")
     assert done.returncode == 0, done.stderr
 
 

@@ -49,7 +49,7 @@ REFUSALS: dict[str, Refuse] = {
     "revoke one certificate": _revoke_one,
     "suspend": _suspend,
     "handclasp client revoke": _command("revoke", "--reason", "keyCompromise"),
-    "handclasp client suspend": _command("suspend"),
+    "handclasp client suspend": _command("suspend", "--lock-out", "1"),
 }
 
 

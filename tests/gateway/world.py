@@ -122,7 +122,9 @@ def decide_directly(world: World, made: Certificate, owner: Client) -> Decision:
     issuers = {i.issuer_id: i for i in world.registry.issuers()}
     issuer = issuers[made.issuer_id]
     now = int(world.now.timestamp())
-    trusted = bool(bundle) and issuer.status is IssuerStatus.ACTIVE and issuer.not_before <= now <= issuer.not_after
+    trusted = (
+        bool(bundle) and issuer.status is not IssuerStatus.RETIRED and issuer.not_before <= now <= issuer.not_after
+    )
     return decide(
         Presented(made.fingerprint, trusted, True, made.not_before, made.not_after),
         Registered(made.fingerprint, owner.client_id, owner.environment, made.status.value, owner.status.value),

@@ -1,6 +1,7 @@
 """What `registry/port.py` promises, held against every adapter."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -270,8 +271,16 @@ def test_a_reader_in_the_middle_of_a_list_keeps_nobody_from_writing(registry: Re
 
 def test_text_of_any_kind_is_kept_as_it_is(registry: Registry) -> None:
     rows.fill(registry)
-    nasty = "'; DROP TABLE client; -- \0 🤝 \" \\ %s ?1"
+    nasty = "'; DROP TABLE client; -- \n 🤝 \" \\ %s ?1"
     with registry.change() as change:
         change.add_client(replace(rows.client(), owner=nasty, contact=None))
     assert registry.client("acme").owner == nasty
     assert registry.client("acme").contact is None
+
+
+def test_a_nul_in_a_text_is_kept_or_refused_and_never_cut_off(registry: Registry) -> None:
+    """PostgreSQL has no such text; what came before the NUL would be another one."""
+    rows.fill(registry)
+    with suppress(RegistryError), registry.change() as change:
+        change.add_client(replace(rows.client(), owner="Team\0A"))
+    assert [each.client.owner for each in registry.summaries()] in ([], ["Team\0A"])

@@ -1,5 +1,6 @@
 """From a URL to a backend: what is known, what is refused, and where its files are."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 
 from handclasp import bootstrap
 from handclasp.delivery.port import Credential
-from handclasp.errors import InvalidInput, NotEstablished
+from handclasp.errors import ExtraMissing, InvalidInput, NotEstablished
 from handclasp.pki.extensions import IssuerUrls
 from handclasp.pki.keys import KeyAlgorithm
 from handclasp.settings import AuthoritySettings, Settings
 from tests import making
+from tests.postgresql import Server
 
 OPENERS: dict[str, Callable[[Settings], object]] = {
     "custody": bootstrap.open_custody,
@@ -49,11 +51,11 @@ def test_a_registry_that_is_not_there_is_not_made_by_looking(state: Path) -> Non
 
 
 @pytest.mark.parametrize("name", OPENERS)
-@pytest.mark.parametrize("url", ["", "pki", "FILE:pki", "postgresql://host/db", "http://example.org"])
+@pytest.mark.parametrize("url", ["", "pki", "FILE:pki", "dynamodb://table", "http://example.org"])
 def test_an_unknown_backend_is_refused_with_the_known_ones(state: Path, name: str, url: str) -> None:
     with pytest.raises(InvalidInput, match=f"setting {name} names an unknown backend") as refused:
         OPENERS[name](replace(Settings(state), **{name: url}))  # type: ignore[arg-type]
-    assert refused.value.hint in {"known: file", "known: sqlite"}
+    assert refused.value.hint in {"known: file", "known: postgres, postgresql, sqlite"}
 
 
 @pytest.mark.parametrize("name", OPENERS)
@@ -62,6 +64,41 @@ def test_a_url_that_names_no_place_is_refused(state: Path, name: str, rest: str)
     scheme = "sqlite" if name == "registry" else "file"
     with pytest.raises(InvalidInput, match=f"setting {name} names no place"):
         OPENERS[name](replace(Settings(state), **{name: f"{scheme}:{rest}"}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", OPENERS)
+@pytest.mark.parametrize(
+    "url",
+    ["postgress://u:hunter2@host/db", "hunter2@host", "postgresql://u:hunter2@host/..", "x://h/d?password=hunter2"],
+)
+def test_a_refused_url_is_shown_without_its_password(state: Path, name: str, url: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        OPENERS[name](replace(Settings(state), **{name: url}))  # type: ignore[arg-type]
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_registry_in_postgresql_is_made_by_init_only(state: Path, postgresql: Server, scheme: str) -> None:
+    url = postgresql.create(template="template0")
+    settings = Settings(state, registry=url.replace("postgresql", scheme, 1))
+    with pytest.raises(NotEstablished, match="there is no authority in registry test_") as refused:
+        bootstrap.open_registry(settings)
+    assert refused.value.hint == "run: handclasp init"
+    assert postgresql.run("SELECT 1 FROM pg_tables WHERE schemaname = 'public'", url) == []
+    bootstrap.open_registry(settings, create=True).close()
+    bootstrap.open_registry(settings).close()
+    postgresql.drop(url)
+
+
+def test_without_its_driver_a_registry_in_postgresql_says_what_to_install(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [each for each in sys.modules if each.startswith("handclasp.registry.postgresql")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ExtraMissing, match="needs psycopg") as missing:
+        bootstrap.open_registry(Settings(state, registry="postgresql://host/db"))
+    assert missing.value.hint == "pip install 'handclasp[postgresql]'"
 
 
 def test_files_are_delivered_into_the_clients_folder_or_one_of_the_callers_choice(state: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def deploy(
         custody,
         root.certificate,
         intermediate.certificate,
-        Credential(server.path[:2], server.key),
+        Credential(server.chain, server.key),
         Credential(demo.path[:2], demo.key),
     )
 

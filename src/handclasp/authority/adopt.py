@@ -85,7 +85,16 @@ def adopt_client(
             actor=actor,
             action="client.adopt",
             subject=client.client_id,
-            details=details(serial_number=record.serial_number, fingerprint=record.fingerprint),
+            details=details(
+                environment=client.environment,
+                application=client.application,
+                owner=client.owner,
+                contact=client.contact,
+                serial_number=record.serial_number,
+                fingerprint=record.fingerprint,
+                not_after=record.not_after,
+                own_csr=True,
+            ),
         )
     return record
 

@@ -24,6 +24,7 @@ from handclasp.registry.records import (
     CertificateStatus,
     Client,
     ClientStatus,
+    IssuerStatus,
     RevocationReason,
 )
 
@@ -45,23 +46,34 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A certificate whose registry row is durable, ready to be handed over. The key is None if we never had it."""
+    """A certificate whose registry row is durable, ready to be handed over. The key is None if we never had it.
+
+    `path` is what is handed out: the certificate, its issuers, the root. `anchors` verify the other side.
+    """
 
     client: Client
     certificate: Certificate
     path: tuple[x509.Certificate, ...]
+    anchors: tuple[x509.Certificate, ...]
     key: PrivateKey | None = field(repr=False)
 
 
 def enrol(
-    enrolment: Enrolment, *, registry: Registry, custody: Custody, practice: Practice, actor: str, now: datetime
+    enrolment: Enrolment,
+    *,
+    registry: Registry,
+    custody: Custody,
+    practice: Practice,
+    actor: str,
+    now: datetime,
+    signing: Signing | None = None,
 ) -> Issued:
-    """Register the client with its first certificate.
+    """Register the client with its first certificate, from the issuer that signs now or from `signing`.
 
     Raises AlreadyRegistered if the name belongs to a client that has a certificate, RequestRejected if the public
     key belongs to another client or is weak, InvalidInput for a lifetime out of range.
     """
-    signing = signing_issuer(registry, custody, practice.urls)
+    signing = signing or signing_issuer(registry, custody, practice.urls)
     client = Client(
         client_id=enrolment.client_id,
         environment=enrolment.environment,
@@ -71,8 +83,9 @@ def enrol(
         status=ClientStatus.ACTIVE,
         created_at=epoch(now),
     )
-    certificate, path, key = certify(client, enrolment, signing, practice, now)
+    certificate, signed, key = certify(client, enrolment, signing, practice, now)
     with registry.change() as change:
+        refuse_retired(change, signing)
         refuse_foreign_key(change, certificate)
         if not _taken_up(change, client, actor, now):
             change.add_client(client)
@@ -94,19 +107,27 @@ def enrol(
                 own_csr=enrolment.request is not None,
             ),
         )
-    return Issued(client, certificate, path, key)
+    return Issued(client, certificate, (signed, *signing.sent), signing.anchors, key)
 
 
 def renew(
-    enrolment: Enrolment, *, registry: Registry, custody: Custody, practice: Practice, actor: str, now: datetime
+    enrolment: Enrolment,
+    *,
+    registry: Registry,
+    custody: Custody,
+    practice: Practice,
+    actor: str,
+    now: datetime,
+    signing: Signing | None = None,
 ) -> Issued:
     """Another certificate beside those the client has, which stay valid: the overlap in which it switches.
 
-    Without a CSR the key is new. Raises NotRegistered, TransitionRefused when the client is not active.
+    Without a CSR the key is new; without `signing` the issuer is the one that signs now. Raises NotRegistered,
+    TransitionRefused when the client is not active.
     """
-    signing = signing_issuer(registry, custody, practice.urls)
+    signing = signing or signing_issuer(registry, custody, practice.urls)
     client = registry.client(enrolment.client_id)
-    certificate, path, key = certify(client, enrolment, signing, practice, now)
+    certificate, signed, key = certify(client, enrolment, signing, practice, now)
     with registry.change() as change:
         current = change.client(client.client_id)
         if current.status is not ClientStatus.ACTIVE:
@@ -114,6 +135,7 @@ def renew(
                 f"client {client.client_id} is {current.status.value}: no certificate is issued to it",
                 hint="handclasp client resume lifts a suspension; revocation is final",
             )
+        refuse_retired(change, signing)
         refuse_foreign_key(change, certificate)
         change.add_certificate(certificate)
         change.record(
@@ -128,12 +150,12 @@ def renew(
                 own_csr=enrolment.request is not None,
             ),
         )
-    return Issued(client, certificate, path, key)
+    return Issued(client, certificate, (signed, *signing.sent), signing.anchors, key)
 
 
 def certify(
     client: Client, enrolment: Enrolment, signing: Signing, practice: Practice, now: datetime
-) -> tuple[Certificate, tuple[x509.Certificate, ...], PrivateKey | None]:
+) -> tuple[Certificate, x509.Certificate, PrivateKey | None]:
     """Prepare and sign in memory; nothing has left yet."""
     key = None
     request = enrolment.request
@@ -160,7 +182,15 @@ def certify(
         subject_public_key_info=request.spki,
         own_csr=enrolment.request is not None,
     )
-    return record, (certificate, *signing.path), key
+    return record, certificate, key
+
+
+def refuse_retired(change: Change, signing: Signing) -> None:
+    """An issuer may be retired between the choice of it and this moment. Raises TransitionRefused."""
+    if any(i.issuer_id == signing.record.issuer_id and i.status is IssuerStatus.RETIRED for i in change.issuers()):
+        raise TransitionRefused(
+            f"issuer {signing.record.subject} was retired a moment ago", hint="run the same command again"
+        )
 
 
 def refuse_foreign_key(change: Change, certificate: Certificate) -> None:
@@ -210,6 +240,12 @@ def _taken_up(change: Change, client: Client, actor: str, now: datetime) -> bool
                 actor=actor,
                 action="certificate.revoke",
                 subject=known.client_id,
-                details=details(serial_number=certificate.serial_number, reason="superseded", delivered=False),
+                details=details(
+                    serial_number=certificate.serial_number,
+                    before=certificate.status.value,
+                    after=CertificateStatus.REVOKED.value,
+                    reason=RevocationReason.SUPERSEDED.value,
+                    delivered=False,
+                ),
             )
     return True

@@ -86,19 +86,17 @@ def establish(
         raise _taken()
     verify_path(intermediate.certificate, [], [root.certificate], now=now, as_ca=True)
     root_record = issuer_record(
-        root.certificate, kind=IssuerKind.ROOT, key_name=_key_name("root", root), parent_id=None, now=now
+        root.certificate, kind=IssuerKind.ROOT, key_name=key_name("root", root), parent_id=None, now=now
     )
     intermediate_record = issuer_record(
         intermediate.certificate,
         kind=IssuerKind.INTERMEDIATE,
-        key_name=_key_name("intermediate", intermediate),
+        key_name=key_name("intermediate", intermediate),
         parent_id=root_record.issuer_id,
         now=now,
     )
-    if root.key is not None and root_record.key_name:
-        custody.keep(root_record.key_name, root.key, passphrase)
-    if intermediate.key is not None and intermediate_record.key_name:
-        custody.keep(intermediate_record.key_name, intermediate.key)
+    keep_key("root", root, custody, passphrase)
+    keep_key("intermediate", intermediate, custody)
     with registry.change() as change:
         if change.issuers():
             raise _taken()
@@ -114,7 +112,15 @@ def establish(
     return Hierarchy(root_record, intermediate_record)
 
 
-def _key_name(kind: str, material: IssuerMaterial) -> str | None:
+def keep_key(kind: str, material: IssuerMaterial, custody: Custody, passphrase: bytes | None = None) -> str | None:
+    """The key's name in custody, once it is durable there. None if it is not ours to keep."""
+    name = key_name(kind, material)
+    if name is not None and material.key is not None:
+        custody.keep(name, material.key, passphrase)
+    return name
+
+
+def key_name(kind: str, material: IssuerMaterial) -> str | None:
     """Names carry the issuer's id, so that a run that was killed leaves nothing in the next one's way."""
     return None if material.key is None else f"{kind}-{issuer_id(material.certificate)[:12]}"
 

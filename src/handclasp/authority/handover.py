@@ -22,7 +22,7 @@ def credential(issued: Issued, *, pkcs12_passphrase: bytes | None = None) -> Cre
         client_id=issued.client.client_id,
         certificate=certificate_pem(issued.path[0]),
         full_chain=full_chain(issued.path),
-        trust_anchor=certificate_pem(issued.path[-1]),
+        trust_anchor=certificate_pem(*issued.anchors),
         key=seal(issued.key) if issued.key is not None else None,
         pkcs12=archive,
     )

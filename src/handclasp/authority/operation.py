@@ -14,12 +14,14 @@ from typing import Any
 
 from handclasp.authority.lease import LEASE_SECONDS, is_gone, this_process
 from handclasp.authority.recording import details
-from handclasp.errors import HandclaspError, Interrupted, LeaseHeld, RegistryError, TransitionRefused
+from handclasp.errors import HandclaspError, Interrupted, LeaseHeld, LeaseLost, RegistryError, TransitionRefused
 from handclasp.registry.operations import Operation, OperationStatus
 from handclasp.registry.port import Change, Registry
 
 #: The step of an operation that is done.
 END = "end"
+#: What an operation waits for that was told to stop before a step.
+STOPPED_BEFORE = "resumed for the steps that are left"
 Event = dict[str, Any]
 
 
@@ -57,10 +59,12 @@ class Run:
         Raises LeaseLost, which rolls the caller's writes back, when another run has taken over.
         """
         now = change.now()
+        # From what is stored: an earlier transaction that was rolled back must leave nothing behind here.
+        stored = _own(change, self.operation)
         saved = replace(
-            self.operation,
-            cursor=self.operation.cursor if cursor is None else cursor,
-            state=json.dumps(self.state | state, sort_keys=True),
+            stored,
+            cursor=stored.cursor if cursor is None else cursor,
+            state=json.dumps(json.loads(stored.state) | state, sort_keys=True),
             updated_at=now,
             lease_until=now + LEASE_SECONDS,
         )
@@ -72,10 +76,10 @@ class Run:
         with self.registry.change() as change:
             self.save(change, **state)
 
-    def record(self, change: Change, action: str, subject: str, **facts: object) -> None:
+    def record(self, change: Change, action: str, what: str, /, **facts: object) -> None:
         """An entry of the audit trail, in the caller's transaction."""
         facts["operation"] = self.operation.operation_id
-        change.record(at=change.now(), actor=self.actor, action=action, subject=subject, details=details(**facts))
+        change.record(at=change.now(), actor=self.actor, action=action, subject=what, details=details(**facts))
 
     def check(self) -> None:
         """Raises Interrupted when the run is to stop: call it between units of work."""
@@ -218,9 +222,10 @@ def perform(run: Run, steps: Sequence[Step], *, until: str | None = None) -> Ope
             step.run(run)
             following = names[names.index(step.name) + 1]
             with run.registry.change() as change:
-                run.operation = replace(run.operation, step=following, cursor=None, attempts=0, error=None)
+                stored = _own(change, run.operation)
+                change.save_operation(replace(stored, step=following, cursor=None, attempts=0, error=None))
                 run.save(change)
-                run.record(change, "operation.step", run.operation.kind, done=step.name)
+                run.record(change, "operation.step", stored.kind, done=step.name)
     except NotYet as waiting:
         return _give_back(run, status=OperationStatus.WAITING, waiting_for=str(waiting))
     except LeaseHeld:
@@ -239,7 +244,7 @@ def perform(run: Run, steps: Sequence[Step], *, until: str | None = None) -> Ope
             _give_back(run)
         raise
     if run.operation.step != END:
-        return _give_back(run, status=OperationStatus.WAITING, waiting_for="resumed for the steps that are left")
+        return _give_back(run, status=OperationStatus.WAITING, waiting_for=STOPPED_BEFORE)
     return _give_back(run, status=OperationStatus.DONE, finished_at=run.registry.now(), waiting_for=None)
 
 
@@ -276,9 +281,18 @@ def _taken(change: Change, operation: Operation, actor: str) -> Operation:
     return taken
 
 
+def _own(change: Change, operation: Operation) -> Operation:
+    """The operation as it is stored. Raises LeaseLost unless this run's lease is the newest."""
+    stored = change.operation(operation.operation_id)
+    if stored.fence != operation.fence:
+        raise LeaseLost(f"operation {operation.operation_id} was taken over by {stored.holder or 'somebody else'}")
+    return stored
+
+
 def _give_back(run: Run, **fields: Any) -> Operation:
     with run.registry.change() as change:
-        done = replace(run.operation, holder=None, lease_until=None, updated_at=change.now(), **fields)
+        stored = _own(change, run.operation)
+        done = replace(stored, holder=None, lease_until=None, updated_at=change.now(), **fields)
         change.save_operation(done)
         if done.status is OperationStatus.DONE:
             run.record(change, "operation.done", done.operation_id, kind=done.kind)

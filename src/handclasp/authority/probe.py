@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from cryptography import x509
 
 from handclasp.authority.enrol import Enrolment, enrol, renew
-from handclasp.authority.issuers import signing_issuer
+from handclasp.authority.issuers import Signing, signing_issuer
 from handclasp.authority.practice import Practice
 from handclasp.authority.recording import certificate_record, details, epoch
 from handclasp.authority.revoke import revoke_certificate
@@ -100,10 +101,18 @@ def issue_probe(
 
 
 def issue_revocable(
-    environment: str, *, registry: Registry, custody: Custody, practice: Practice, actor: str, now: datetime
+    environment: str,
+    *,
+    registry: Registry,
+    custody: Custody,
+    practice: Practice,
+    actor: str,
+    now: datetime,
+    signing: Signing | None = None,
 ) -> Probe:
     """A real client certificate for the reserved client of that environment, which is registered on first use.
 
+    From the issuer that signs now, or `signing`: one that is to be shown at work.
     Raises TransitionRefused when somebody has suspended or revoked that client, AlreadyRegistered when its name
     is taken.
     """
@@ -116,14 +125,20 @@ def issue_revocable(
         key_algorithm=practice.key_algorithm,
         days=1,
     )
+    ports: dict[str, Any] = {"registry": registry, "custody": custody, "practice": practice, "actor": actor, "now": now}
     take = renew if known else enrol
-    issued = take(enrolment, registry=registry, custody=custody, practice=practice, actor=actor, now=now)
+    issued = take(enrolment, **ports, signing=signing)
     if issued.key is None:  # pragma: no cover - there was no CSR, so the key is ours
         raise RegistryError(f"client {name} was certified without a key")
     with registry.change() as change:
         # It is handed over here and now, in memory; enrolment must not take it for one that was lost.
         change.set_delivered(issued.certificate.issuer_id, issued.certificate.serial_number, epoch(now))
     return Probe(issued.certificate, issued.path, issued.key)
+
+
+def is_reserved(client: Client) -> bool:
+    """One of the clients that exist for probes: nobody is cut off when it is refused."""
+    return client.application == VERIFY_APPLICATION and client.client_id.startswith(VERIFY_CLIENT)
 
 
 def revoke_probe(probe: Probe, *, registry: Registry, actor: str, now: datetime) -> None:

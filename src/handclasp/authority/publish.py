@@ -6,12 +6,14 @@ Gateway; and trust is added before it is used, so this comes before the first ce
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from cryptography import x509
 
 from handclasp.authority.recording import details, epoch
 from handclasp.errors import NotEstablished, TruststoreRejected
-from handclasp.pki.pem import certificate_pem
+from handclasp.pki.naming import issuer_id
+from handclasp.pki.pem import certificate_pem, load_certificates
 from handclasp.registry.port import Reader, Registry
 from handclasp.registry.records import IssuerKind, IssuerStatus
 from handclasp.truststore.port import Truststore
@@ -37,6 +39,15 @@ def trust_bundle(registry: Reader) -> bytes:
     return certificate_pem(*(x509.load_der_x509_certificate(issuer.der) for issuer in active))
 
 
+def untrusted_by_publishing(registry: Reader, truststore: Truststore) -> set[str]:
+    """The ids of issuers that are in the published trust store and would not be any more."""
+    published = truststore.read()
+    if published is None:
+        return set()
+    before = {issuer_id(c) for c in load_certificates(published, "the trust store")}
+    return before - {issuer_id(c) for c in load_certificates(trust_bundle(registry), "the trust store")}
+
+
 def publish(*, registry: Registry, truststore: Truststore, actor: str, now: datetime) -> Publication:
     """Raises TruststoreRejected, and publishes nothing, if the bundle breaks a rule gateways depend on."""
     bundle = trust_bundle(registry)
@@ -45,7 +56,8 @@ def publish(*, registry: Registry, truststore: Truststore, actor: str, now: date
         raise TruststoreRejected(
             "the trust store would break a rule: " + "; ".join(errors), hint="handclasp ca list shows the issuers"
         )
-    changed = truststore.read() != bundle
+    published = truststore.read()
+    changed = published != bundle
     if changed:
         # Recorded first: a crash in between leaves an entry that the next run repeats, never a change without one.
         with registry.change() as change:
@@ -54,7 +66,11 @@ def publish(*, registry: Registry, truststore: Truststore, actor: str, now: date
                 actor=actor,
                 action="truststore.publish",
                 subject=truststore.location(),
-                details=details(certificates=bundle.count(b"BEGIN CERTIFICATE")),
+                details=details(
+                    certificates=bundle.count(b"BEGIN CERTIFICATE"),
+                    before=published and sha256(published).hexdigest(),
+                    after=sha256(bundle).hexdigest(),
+                ),
             )
         truststore.publish(bundle)
     return Publication(truststore.location(), bundle.count(b"BEGIN CERTIFICATE"), changed, tuple(findings))

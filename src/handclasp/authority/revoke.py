@@ -62,7 +62,12 @@ def _revoke(change: Change, certificate: Certificate, reason: RevocationReason, 
         actor=actor,
         action="certificate.revoke",
         subject=certificate.client_id or "-",
-        details=details(serial_number=certificate.serial_number, reason=reason.value),
+        details=details(
+            serial_number=certificate.serial_number,
+            before=certificate.status.value,
+            after=CertificateStatus.REVOKED.value,
+            reason=reason.value,
+        ),
     )
 
 

@@ -25,8 +25,10 @@ _DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*")
 
 @dataclass(frozen=True, slots=True)
 class ServerCredential:
+    """`chain` is what the gateway sends: the server's certificate first, no root (RFC 8446 4.4.2)."""
+
     certificate: Certificate
-    path: tuple[x509.Certificate, ...]
+    chain: tuple[x509.Certificate, ...]
     key: PrivateKey = field(repr=False)
 
 
@@ -56,9 +58,11 @@ def issue_server_certificate(
             actor=actor,
             action="server.issue",
             subject=",".join(names),
-            details=details(serial_number=record.serial_number, not_after=record.not_after),
+            details=details(
+                serial_number=record.serial_number, fingerprint=record.fingerprint, not_after=record.not_after
+            ),
         )
-    return ServerCredential(record, (certificate, *signing.path), key)
+    return ServerCredential(record, (certificate, *signing.chain), key)
 
 
 def general_name(name: str) -> x509.GeneralName:

@@ -43,7 +43,7 @@ def report(error: BaseException) -> int:
         import traceback  # noqa: PLC0415
 
         click.echo("".join(traceback.format_exception(error)), err=True)
-    message, hint, code = _words(error)
+    message, hint, code = words(error)
     _let_go_of_stdout()
     click.echo(f"error: {one_line(message)}", err=True)
     if hint:
@@ -51,7 +51,8 @@ def report(error: BaseException) -> int:
     return code
 
 
-def _words(error: BaseException) -> tuple[str, str | None, int]:
+def words(error: BaseException) -> tuple[str, str | None, int]:
+    """What happened, what to do next, and the exit code."""
     if isinstance(error, HandclaspError):
         return str(error), error.hint, error.exit_code
     if isinstance(error, (click.Abort, KeyboardInterrupt)):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # ports are needed by the type checker only, and some lead to
     from handclasp.registry.port import Registry
     from handclasp.truststore.port import Truststore
 
+#: In the state folder while a restore is under way: what lies there is half of each until it is finished.
+UNFINISHED_RESTORE = "restore-unfinished.json"
+
 
 class Session:
     """What a command works with; Click hands it on as `ctx.obj`."""
@@ -33,7 +36,11 @@ class Session:
 
     @cached_property
     def registry(self) -> "Registry":
-        """Raises NotEstablished when there is none."""
+        """Raises NotEstablished when there is none, RegistryError where a restore was interrupted."""
+        if os.path.lexists(self.state / UNFINISHED_RESTORE):
+            from handclasp.cli.unfinished_restore import refuse_half_restored  # noqa: PLC0415
+
+            refuse_half_restored(self.state)
         return bootstrap.open_registry(self.settings)
 
     @cached_property
@@ -75,5 +82,11 @@ class Session:
         return self.registry
 
     def close(self) -> None:
-        if "registry" in self.__dict__:
-            self.registry.close()
+        if "registry" not in self.__dict__:
+            return
+        # Who changes something says who he is; a command that only reads pays nothing here.
+        if "actor" in self.__dict__:
+            from handclasp.cli.checkpointing import checkpoint_when_due  # noqa: PLC0415
+
+            checkpoint_when_due(self)
+        self.registry.close()

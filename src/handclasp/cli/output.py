@@ -60,11 +60,26 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
+def show_event(event: object) -> None:
+    """One JSON line, written at once: somebody follows along."""
+    import json  # noqa: PLC0415
+
+    click.echo(json.dumps(event))
+    sys.stdout.flush()
+
+
 def show_json_array(items: Iterable[object]) -> None:
     """A JSON array, an item a line, written as it comes."""
     import json  # noqa: PLC0415
 
     _write_chunks(_array_lines(json.dumps(item) for item in items))
+
+
+def show_json_lines(items: Iterable[object]) -> None:
+    """One JSON value a line, written as it comes."""
+    import json  # noqa: PLC0415
+
+    _write_chunks(json.dumps(item) for item in items)
 
 
 def show_facts(facts: Iterable[tuple[str, object]]) -> None:

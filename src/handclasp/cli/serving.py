@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from handclasp import bootstrap
 from handclasp.atomic_file import write_atomically
 from handclasp.cli.context import Session
 from handclasp.cli.output import say
 from handclasp.errors import InvalidInput
-from handclasp.gateway.run import Serving, serve
+from handclasp.gateway.run import serve
+from handclasp.gateway.serving import Serving
 from handclasp.gateway.state_lock import hold
 from handclasp.gateway.stop import Stop
 
@@ -28,6 +30,7 @@ def serve_session(session: Session, stop: Stop, on_ready: Callable[[], None], re
     serving = Serving(
         settings=session.settings,
         registry=session.registry,
+        open_registry=lambda: bootstrap.open_registry(session.settings),
         truststore=session.truststore,
         custody=session.custody,
         practice=session.practice,

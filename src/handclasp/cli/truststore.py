@@ -45,15 +45,18 @@ def show(session: Session, as_json: bool) -> None:
 
 
 @truststore.command(epilog=example("handclasp truststore publish"))
+@click.option("--lock-out", type=int, metavar="N", help="Agree that so many active clients are locked out.")
 @json_option
 @click.pass_obj
-def publish(session: Session, as_json: bool) -> None:
-    """Publish every active issuer, after checking that gateways would accept the bundle.
+def publish(session: Session, lock_out: int | None, as_json: bool) -> None:
+    """Publish every issuer that is not retired, after checking that gateways would accept the bundle.
 
-    Publishing what is published already changes nothing.
+    Publishing what is published already changes nothing. Where it would take away trust that active clients depend
+    on, it says who they are and when they were last seen, and needs --lock-out.
     """
     from handclasp.authority.publish import publish as publish_bundle  # noqa: PLC0415
 
+    _confirm_lock_out(session, lock_out)
     done = publish_bundle(
         registry=session.registry, truststore=session.truststore, actor=session.actor, now=session.now
     )
@@ -98,6 +101,16 @@ def _show_findings(found: "list[Finding]", *, as_json: bool) -> None:
     show_rows(("severity", "finding"), [(f.severity, f.message) for f in found])
     if not found:
         say("nothing to complain about")
+
+
+def _confirm_lock_out(session: Session, named: int | None) -> None:
+    """Raises LockOutRefused when members that clients depend on would go."""
+    from handclasp.authority.lock_out import confirm_lock_out, locked_out  # noqa: PLC0415
+    from handclasp.authority.publish import untrusted_by_publishing  # noqa: PLC0415
+
+    going = untrusted_by_publishing(session.registry, session.truststore)
+    found = list(locked_out(session.registry, going, now=int(session.now.timestamp()))) if going else []
+    confirm_lock_out(found, named, "publishing the trust store")
 
 
 def _published(session: Session) -> bytes:

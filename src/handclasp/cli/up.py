@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @gateway_options
 @click.option("--demo", is_flag=True, help="Make an authority if there is none, a sample service, a client; test it.")
 @click.option("--once", is_flag=True, help="With --demo: end after the tests, with their exit code.")
+@click.option("--no-schedule", is_flag=True, help="Rotate, supersede and tell nothing: a timer does.")
 @click.option("--ready-file", metavar="FILE", type=click.Path(path_type=Path), help="Exists while requests are served.")
 @json_option
 @click.pass_context
@@ -34,17 +35,20 @@ def up(
     refusal: str | None,
     demo: bool,
     once: bool,
+    no_schedule: bool,
     ready_file: Path | None,
     as_json: bool,
 ) -> None:
     """Publish the trust store, start Envoy in front of the service and follow the registry.
 
     A client that is enrolled is let in, one that is revoked or suspended is refused on its open connections, without
-    a restart. One process tree: Envoy is restarted if it crashes, and stopped with this command.
+    a restart. One process tree: Envoy is restarted if it crashes, and stopped with this command. Every minute it
+    does what is due, as `handclasp schedule run` does: rotate, supersede, tell of what ends.
     """
     from handclasp.authority.publish import publish  # noqa: PLC0415
     from handclasp.cli.output import say, show_json  # noqa: PLC0415
     from handclasp.cli.serving import serve_session, stopping_on_signals  # noqa: PLC0415
+    from handclasp.cli.up_schedule import scheduling  # noqa: PLC0415
 
     session: Session = ctx.obj
     if once and not demo:
@@ -72,6 +76,8 @@ def up(
             gateway = session.settings.gateway
             if as_json:
                 show_json({"event": "serving", "listen": gateway.listen, "upstream": gateway.upstream})
+            if not no_schedule:
+                stack.enter_context(scheduling(session, stop))
             if demo:
                 run.start()
             else:

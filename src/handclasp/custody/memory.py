@@ -1,5 +1,6 @@
 """CA keys in memory: for tests. The same contract, sealed and opened as the file adapter does."""
 
+from handclasp.custody.key_name import check_key_name
 from handclasp.errors import KeyUnavailable
 from handclasp.pki.keys import PrivateKey, PrivateKeyPem, holds, open_sealed, seal
 
@@ -17,3 +18,11 @@ class MemoryCustody:
         if name not in self._keys:
             raise KeyUnavailable(f"no key named {name}")
         return open_sealed(self._keys[name], passphrase, f"key {name}")
+
+    def sealed(self) -> dict[str, PrivateKeyPem]:
+        return dict(self._keys)
+
+    def put_back(self, name: str, sealed: bytes) -> None:
+        check_key_name(name)
+        if bytes(self._keys.setdefault(name, PrivateKeyPem(sealed))) != sealed:
+            raise KeyUnavailable(f"another key named {name} is in custody already")

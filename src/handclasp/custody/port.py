@@ -3,12 +3,13 @@
 The contract: `keep` returns when the key is durable and refuses a name that another key has; keeping the same key
 again changes nothing, so that a killed run can be repeated. `signer` raises
 KeyUnavailable for a name that is not there, a passphrase that is missing or wrong, or storage others may read.
-A key never leaves as text.
+A key never leaves as text, but for one purpose: `sealed` gives every key as it rests, for an encrypted backup. What was
+kept with a passphrase is still sealed with it. A custody whose keys cannot leave gives none, and takes none back.
 """
 
 from typing import Protocol
 
-from handclasp.pki.keys import PrivateKey
+from handclasp.pki.keys import PrivateKey, PrivateKeyPem
 
 
 class Custody(Protocol):
@@ -18,4 +19,12 @@ class Custody(Protocol):
 
     def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:
         """The key, ready to sign. Raises KeyUnavailable."""
+        ...
+
+    def sealed(self) -> dict[str, PrivateKeyPem]:
+        """Every key by name, as it rests. Raises KeyUnavailable."""
+        ...
+
+    def put_back(self, name: str, sealed: bytes) -> None:
+        """Store what `sealed` gave; what is there already stays. Raises KeyUnavailable if another key has the name."""
         ...

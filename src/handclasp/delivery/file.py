@@ -1,25 +1,29 @@
 """Credentials as files: one folder a client, each delivery a generation, switched by one symbolic link.
 
     acme/client.key -> ..data/client.key
-    acme/..data     -> ..20261121T120000.4f2a       (swapped by rename, as Kubernetes mounts do)
+    acme/..data     -> ..4f2a9c07be21d35a       (swapped by rename, as Kubernetes mounts do)
 
 Key and certificate change in the same instant, so a renewal never leaves half of a pair. A program that reads them
 one after the other while a renewal may come in between resolves `..data` once and reads both below it, as `collect`
-does.
+does. Of two processes that deliver into one folder, one waits for the other: the folder itself is locked.
 """
 
 import os
-import re
-import secrets
-import shutil
 from pathlib import Path
 
-from handclasp.atomic_file import check_private, make_private_folder, point_link, sync_folder, write_atomically
-from handclasp.delivery.port import Credential
+from handclasp.atomic_file import make_private_folder
+from handclasp.delivery.generation import (
+    DATA,
+    current_generation,
+    is_delivered,
+    locked,
+    remove_old,
+    switch_to,
+    write_generation,
+)
+from handclasp.delivery.port import Credential, Staged
+from handclasp.delivery.same_key import is_for_same_key, other_keys_place
 from handclasp.errors import DeliveryFailed
-
-_DATA = "..data"
-_GENERATION = re.compile(r"\.\.[0-9a-f]{16}")
 
 
 class FileDelivery:
@@ -29,7 +33,10 @@ class FileDelivery:
         self._folder = folder
 
     def deliver(self, credential: Credential) -> str:
-        return FolderDelivery(self._folder / credential.client_id).deliver(credential)
+        return self.stage(credential).commit()
+
+    def stage(self, credential: Credential) -> Staged:
+        return FolderDelivery(self._folder / credential.client_id).stage(credential)
 
     def collect(self, client_id: str) -> dict[str, bytes]:
         return FolderDelivery(self._folder / client_id).collect(client_id)
@@ -45,26 +52,36 @@ class FolderDelivery:
         """Raises DeliveryFailed, before anything is issued or made, if the folder cannot take these files."""
         try:
             for name in names:
-                path = self._folder / name
-                if os.path.lexists(path) and not _is_delivered(path):
+                if not is_delivered(self._folder, name) and os.path.lexists(path := self._folder / name):
                     raise DeliveryFailed(
                         f"{path} exists and was not put there by a delivery", hint="choose another --out folder"
                     )
-            there = next(path for path in (self._folder, *self._folder.absolute().parents) if path.exists())
+            there = self._folder
+            while not there.exists():
+                there = there.absolute().parent
             if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
                 raise DeliveryFailed(f"folder {there} is not one that can be written")
         except OSError as error:
             raise DeliveryFailed(f"folder {self._folder} cannot be used: {error.strerror}") from error
 
     def deliver(self, credential: Credential) -> str:
+        return self.stage(credential).commit()
+
+    def stage(self, credential: Credential) -> Staged:
         files = credential.files()
-        self.check(list(files))
+        self.check([*files, *credential.kept()])
         try:
-            make_private_folder(self._folder)
-            self._write(files)
+            if not self._folder.is_dir():
+                make_private_folder(self._folder)
+            with locked(self._folder) as folder:
+                before = current_generation(folder)
+                if credential.keep_key and before and not self._is_for_its_key(folder, before, credential):
+                    beside = self._folder / other_keys_place(credential.certificate)
+                    return FolderDelivery(beside).stage(credential)
+                made = write_generation(folder, files, before=before, kept=credential.kept())
         except OSError as error:
-            raise DeliveryFailed(f"{self._folder} cannot be written: {error.strerror}") from error
-        return str(self._folder)
+            raise self._not_written(error) from error
+        return _Staged(self, self._folder, credential, made, before)
 
     def collect(self, client_id: str) -> dict[str, bytes]:  # noqa: ARG002 - one folder, one client
         try:
@@ -84,32 +101,48 @@ class FolderDelivery:
 
     def _current(self) -> Path | None:
         try:
-            return self._folder / (self._folder / _DATA).readlink()
+            return self._folder / (self._folder / DATA).readlink()
         except FileNotFoundError:
             return None
 
-    def _write(self, files: dict[str, bytes]) -> None:
-        generation = self._folder / f"..{secrets.token_hex(8)}"
-        generation.mkdir(mode=0o700)
-        check_private(generation)  # a file system without permissions gets no key
-        for name, content in files.items():
-            write_atomically(generation / name, content)
-        sync_folder(self._folder)
-        point_link(self._folder / _DATA, generation.name)
-        for name in files:
-            if not _is_delivered(self._folder / name):
-                point_link(self._folder / name, f"{_DATA}/{name}")
-        self._remove_old(generation, set(files))
+    def _is_for_its_key(self, folder: int, before: str, credential: Credential) -> bool:
+        name = f"{before}/client.pem"
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
+            return is_for_same_key(file.read(), credential.certificate, f"{self._folder}/{name}")
 
-    def _remove_old(self, current: Path, names: set[str]) -> None:
-        """Generations before this one, and links to files this one does not have (no old key beside a new CSR's)."""
-        for entry in self._folder.iterdir():
-            if _GENERATION.fullmatch(entry.name) and entry.name != current.name:
-                shutil.rmtree(entry, ignore_errors=True)
-            elif _is_delivered(entry) and entry.name not in names:
-                entry.unlink()
+    def _not_written(self, error: OSError) -> DeliveryFailed:
+        return DeliveryFailed(f"{self._folder} cannot be written: {error.strerror}")
+
+    def _commit(self, staged: "_Staged") -> str:
+        try:
+            with locked(self._folder) as folder:
+                # A delivery that came in between has removed this generation, or changed what it is kept beside.
+                if current_generation(folder) == staged.before and _exists(folder, staged.generation):
+                    names = switch_to(folder, staged.generation)
+                    remove_old(folder, staged.generation, names)
+                    return str(self._folder)
+        except OSError as error:
+            raise self._not_written(error) from error
+        return self.deliver(staged.credential)
 
 
-def _is_delivered(path: Path) -> bool:
-    """True for a link that a delivery made; anything else of that name is somebody else's."""
-    return path.is_symlink() and str(path.readlink()) == f"{_DATA}/{path.name}"
+class _Staged:
+    def __init__(
+        self, delivery: FolderDelivery, folder: Path, credential: Credential, generation: str, before: str | None
+    ) -> None:
+        self._delivery = delivery
+        self.folder = folder
+        self.credential = credential
+        self.generation = generation
+        self.before = before
+
+    def commit(self) -> str:
+        return self._delivery._commit(self)
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True

@@ -12,7 +12,14 @@ from handclasp.pki.keys import PrivateKeyPem
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What is handed over, all PEM: `key` is None when the client brought its own CSR."""
+    """What is handed over, all PEM: `key` is None when the client brought its own CSR.
+
+    With `keep_key` the certificate is another one for a key that was delivered before or is the client's own. It
+    takes the place of that key's certificate, and the key delivered with that stays beside it. Where the newest
+    delivery is of another key, the certificate is put beside it, under `other_keys_place`: it must not be lost, and
+    must not lie beside a key that is not its own. With `keep_archive` the PKCS#12 file delivered before stays too:
+    its passphrase is not here, so it still holds the certificate before, which is valid until it is superseded.
+    """
 
     client_id: str
     certificate: bytes
@@ -20,9 +27,11 @@ class Credential:
     trust_anchor: bytes
     key: PrivateKeyPem | None = None
     pkcs12: bytes | None = None
+    keep_key: bool = False
+    keep_archive: bool = False
 
     def files(self) -> dict[str, bytes]:
-        """File name to content, under the names that scripts rely on."""
+        """File name to content, under the names that scripts rely on; without what is kept."""
         named = {
             "client.key": self.key,
             "client.pem": self.certificate,
@@ -32,10 +41,29 @@ class Credential:
         }
         return {name: bytes(content) for name, content in named.items() if content is not None}
 
+    def kept(self) -> tuple[str, ...]:
+        """The files of the delivery before that stay, if they are there."""
+        return ("client.key",) * self.keep_key + ("client.p12",) * self.keep_archive
+
+
+class Staged(Protocol):
+    """A credential that is ready where it will be, and that nobody sees yet."""
+
+    def commit(self) -> str:
+        """Hand it over, in one step; returns where it is, for people. Raises DeliveryFailed."""
+        ...
+
 
 class Delivery(Protocol):
     def deliver(self, credential: Credential) -> str:
         """Hand it over; returns where it is, for people. Raises DeliveryFailed."""
+        ...
+
+    def stage(self, credential: Credential) -> Staged:
+        """Do all of it that takes time, so that `commit` is quick: `deliver` is one after the other.
+
+        What is never committed is forgotten, and removed by the next delivery. Raises DeliveryFailed.
+        """
         ...
 
     def collect(self, client_id: str) -> dict[str, bytes]:

@@ -3,19 +3,27 @@
 The order is the point. A denial is written to the proxy's kill list, a file of a few entries that acts within
 milliseconds; the whole table, which takes the proxy longer, is written after it and only when needed. A kill is
 lifted only after a table without that certificate acts, so there is no moment in which it could pass.
+
+A registry that does not answer is a registry that may have revoked somebody: the gateway decides with what it last
+knew for a time of grace, and refuses everybody after it. When the registry is back, all that it has to say is taken
+in before the first request passes.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import sha256
 
 from handclasp.authorizer.decision import Policy, Reason
+from handclasp.errors import RegistryUnavailable
 from handclasp.gateway.issuer_trust import issuer_trust
 from handclasp.gateway.proxy import Proxy
 from handclasp.gateway.table import Table
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.port import Registry
+from handclasp.registry.records import Issuer
 from handclasp.truststore.port import Truststore
 
 #: A changed data version costs 6 us to see: the registry is asked this often.
@@ -24,18 +32,39 @@ POLL_SECONDS = 0.02
 TRUST_POLL_SECONDS = 5
 #: Denials that a loaded table need not be rewritten for: the kill list carries them.
 MAX_KILLS = 256
+#: A registry that did not answer is asked again after so long: the attempt itself may take its time.
+ASK_AGAIN_SECONDS = 1.0
+#: Linux has a clock that nobody sets and that goes on while the machine sleeps.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Seconds on a clock that nobody sets; where there is such a clock, a suspended machine's time counts."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Contact(StrEnum):
+    """With the registry. `lost`: decided with what was known last; `refusing`: lost for so long that nobody passes."""
+
+    FOLLOWED = "followed"
+    LOST = "lost"
+    REFUSING = "refusing"
 
 
 @dataclass
 class Follower:
-    """One gateway's view of the registry. Call `step` every POLL_SECONDS; it returns at once if nothing is new."""
+    """One gateway's view of the registry. Call `step` every POLL_SECONDS; it returns at once if nothing is new.
+
+    `grace` is how many seconds after its last answer the registry may be away before everybody is refused.
+    """
 
     registry: Registry
     truststore: Truststore
     proxy: Proxy
     policy: Policy
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = elapsed
+    grace: float = 300.0
 
     def __post_init__(self) -> None:
         self._table = Table(self.policy)
@@ -47,8 +76,14 @@ class Follower:
         #: whom it lets in, and whom the one before it does, which acts until the last is in force
         self._admitted: set[str] = set()
         self._admitted_before: set[str] = set()
-        self._kills: dict[str, Reason] = {}
+        #: None: something else than a list of ours is in its place
+        self._kills: dict[str, Reason] | None = {}
         self._stale = True
+        self._settled = False
+        #: something was said to have changed, and has not been read yet
+        self._unread = False
+        self._contact = Contact.FOLLOWED
+        self._answered_at = self._ask_again_at = self.monotonic()
         #: when the last table was written, and from when on the next one may be; by a clock that nobody sets
         self._loaded = self._next_table = 0.0
 
@@ -58,26 +93,42 @@ class Follower:
         return self._revision
 
     @property
+    def trust(self) -> str:
+        """SHA-256 of the trust anchors that the proxy has been told of, hex."""
+        return sha256(self._bundle or b"").hexdigest()
+
+    @property
+    def settled(self) -> bool:
+        """True when all that is known acts: the proxy serves `revision` and `trust`."""
+        return self._settled
+
+    @property
+    def contact(self) -> Contact:
+        return self._contact
+
+    @property
     def allowed(self) -> int:
         """How many certificates pass now."""
+        if self._contact is Contact.REFUSING:
+            return 0
         return sum(1 for entry in self._table.entries.values() if entry.allow)
 
     def step(self) -> bool:
-        """Take in what is new. True if the proxy was told something. Raises what registry and trust store raise."""
+        """Take in what is new. True if the proxy was told something.
+
+        Raises what registry and trust store raise; RegistryUnavailable only before the registry was read once.
+        """
         moment = self.clock()
         now = int(moment.timestamp())
-        has_changed = self.registry.has_changed()
         changed = self._table.advance(now)
-        if has_changed:
-            revision = self.registry.revision()
-            changed |= self._table.apply(self.registry.standings(since=self._revision), now)
-            self._revision = revision
-        if has_changed or now - self._trust_checked >= TRUST_POLL_SECONDS:
-            changed |= self._take_trust(moment, now)
+        changed |= self._take_in(moment, now)
         self._stale = self._stale or self._needs_table(changed)
+        if self._contact is Contact.REFUSING:
+            return self._refuse_all()
         # Cheap when nothing is on its way to the proxy; raises when the proxy refuses what it was told.
-        settled = self.proxy.in_force() and not self._stale and not self._admitted_before
-        if settled and not changed:
+        acts = self.proxy.in_force() and not self._stale and not self._admitted_before and self._kills is not None
+        self._settled = acts and not changed
+        if self._settled:
             return False
         table_acts = self.proxy.table_in_force()
         if table_acts and self._admitted_before:
@@ -88,7 +139,48 @@ class Follower:
         told = self._tell_kills()
         return self._tell_table(table_acts) or told
 
-    def _take_trust(self, moment: datetime, now: int) -> set[str]:
+    def _take_in(self, moment: datetime, now: int) -> set[str]:
+        """What registry and trust store have to say: all of it is read before any of it is taken in."""
+        instant = self.monotonic()
+        if self._contact is not Contact.FOLLOWED and instant < self._ask_again_at:
+            return self._without(instant)
+        try:
+            self._unread |= self.registry.has_changed()
+            look_at_trust = self._unread or now - self._trust_checked >= TRUST_POLL_SECONDS
+            revision = self.registry.revision() if self._unread else self._revision
+            standings = list(self.registry.standings(since=self._revision)) if self._unread else []
+            issuers = self.registry.issuers() if look_at_trust else []
+        except RegistryUnavailable:
+            if self._revision == 0:
+                raise
+            self._unread = True
+            instant = self.monotonic()
+            self._ask_again_at = instant + ASK_AGAIN_SECONDS
+            return self._without(instant)
+        self._contact = Contact.FOLLOWED
+        self._answered_at = self.monotonic()
+        self._unread = False
+        changed = self._table.apply(standings, now)
+        self._revision = revision
+        if look_at_trust:
+            changed |= self._take_trust(issuers, moment, now)
+        return changed
+
+    def _without(self, instant: float) -> set[str]:
+        is_over = instant - self._answered_at > self.grace
+        self._contact = Contact.REFUSING if is_over else Contact.LOST
+        return set()
+
+    def _refuse_all(self) -> bool:
+        self._settled = False
+        if self._kills is None:
+            self.proxy.in_force()  # raises when the proxy refuses it
+            return False
+        self.proxy.refuse_all()
+        self._kills = None
+        return True
+
+    def _take_trust(self, issuers: list[Issuer], moment: datetime, now: int) -> set[str]:
         self._trust_checked = now
         bundle = self.truststore.read() or b""
         anchors = load_certificates(bundle, "the trust store") if bundle else []
@@ -96,7 +188,7 @@ class Follower:
         if bundle != self._bundle and anchors:
             self.proxy.trust(bundle)
             self._bundle = bundle
-        return self._table.trust(issuer_trust(self.registry.issuers(), anchors, moment), now)
+        return self._table.trust(issuer_trust(issuers, anchors, moment), now)
 
     def _needs_table(self, changed: set[str]) -> bool:
         """The table says something else of somebody than is so now, and the kill list is not the place to mend it."""

@@ -6,6 +6,9 @@ from typing import Protocol
 from handclasp.authorizer.decision import Reason
 from handclasp.gateway.table import Entry
 
+#: What the log calls a refusal that is no decision: the registry has been away for too long.
+REGISTRY_UNAVAILABLE = "registry_unavailable"
+
 
 class Proxy(Protocol):
     """The contract: each call returns when it is written where the proxy reads it; the last two say when it acts.
@@ -15,6 +18,10 @@ class Proxy(Protocol):
 
     def kill(self, denied: Mapping[str, Reason]) -> None:
         """These fingerprints are refused from now on, whatever the table says; replaces the kills before."""
+        ...
+
+    def refuse_all(self) -> None:
+        """Everybody is refused, whatever the table says, until the next `kill` takes its place."""
         ...
 
     def load(self, entries: Mapping[str, Entry]) -> None:

@@ -1,61 +1,33 @@
-"""Run a gateway: Envoy as a child, the registry followed, the server certificate renewed, until told to stop."""
+"""Run a gateway: Envoy as a child, the registry followed and told what is served, until told to stop."""
 
 import json
-import os
-import socket
-import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from contextlib import suppress
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from handclasp.atomic_file import make_private_folder, write_atomically
-from handclasp.authority.practice import Practice
-from handclasp.custody.port import Custody
-from handclasp.errors import GatewayFailed, HandclaspError, RegistryError
-from handclasp.gateway.addresses import parse_listen
+from handclasp.errors import GatewayFailed
+from handclasp.gateway.access_log_tail import AccessLogTail
+from handclasp.gateway.addresses import advertised, gateway_id, server_name
 from handclasp.gateway.envoy.bootstrap_file import ADMIN_SOCKET, bootstrap
 from handclasp.gateway.envoy.locate import check_version, find_envoy
 from handclasp.gateway.envoy.process import EnvoyProcess
 from handclasp.gateway.envoy.proxy import EnvoyProxy
 from handclasp.gateway.follow import POLL_SECONDS, Follower
+from handclasp.gateway.paperwork import Paperwork
 from handclasp.gateway.policy import gateway_policy
-from handclasp.gateway.server_credential import server_credential
+from handclasp.gateway.report import Described, Reporter, Served
+from handclasp.gateway.self_check import self_check
+from handclasp.gateway.server_credential import ServerPem
+from handclasp.gateway.server_renewal import ServerRenewal
+from handclasp.gateway.serving import Serving
+from handclasp.gateway.status_file import STATUS_FILE, contact_line, write_status
 from handclasp.gateway.stop import Stop
-from handclasp.pki.pem import load_certificates
-from handclasp.registry.port import Registry
-from handclasp.settings import Settings
-from handclasp.truststore.port import Truststore
 
 #: From start to the first answered request; Envoy itself needs about 0.3 s, a large table more.
 START_SECONDS = 60.0
-_RENEWAL_CHECK_SECONDS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What the gateway needs. `say` gets a line when something happens that a person should know."""
-
-    settings: Settings
-    registry: Registry
-    truststore: Truststore
-    custody: Custody
-    practice: Practice
-    actor: str
-    say: Callable[[str], None]
-
-    @property
-    def folder(self) -> Path:
-        return self.settings.state.resolve() / "gateway"
-
-    @property
-    def lock(self) -> Path:
-        return self.folder / "lock"
-
-    @property
-    def log(self) -> Path:
-        return self.settings.state.resolve() / self.settings.gateway.access_log
 
 
 def serve(serving: Serving, stop: Stop, on_ready: Callable[[], None]) -> None:
@@ -65,14 +37,16 @@ def serve(serving: Serving, stop: Stop, on_ready: Callable[[], None]) -> None:
     that cannot follow its registry does not let anybody in.
     """
     gateway = _Gateway(serving)
+    was_asked = False
     try:
         gateway.start(stop)
         if not stop.is_set():
             on_ready()
         while not stop.wait(POLL_SECONDS):
             gateway.step()
+        was_asked = True
     finally:
-        gateway.stop()
+        gateway.stop(says_goodbye=was_asked)
 
 
 class _Gateway:
@@ -81,31 +55,56 @@ class _Gateway:
         settings = serving.settings.gateway
         binary = find_envoy(settings.envoy)
         self._version = check_version(binary)
-        self._address = parse_listen(settings.listen)
+        self._id = gateway_id(settings)
+        self._self_check = self_check(
+            serving.folder, self._id, serving.address, reaches_http=settings.refusal == "forbidden"
+        )
         envoy = serving.folder / "envoy"
-        self._proxy = EnvoyProxy(envoy, settings)
+        self._proxy = EnvoyProxy(envoy, settings, self._self_check)
         make_private_folder(serving.log.parent)
         configuration = bootstrap(settings, envoy, str(serving.log))
         write_atomically(envoy / "bootstrap.json", json.dumps(configuration, indent=1).encode())
         self._process = EnvoyProcess(
             binary, envoy / "bootstrap.json", serving.folder / "envoy.log", serving.say, settings.concurrency
         )
-        self._follower = Follower(serving.registry, serving.truststore, self._proxy, gateway_policy(settings))
-        self._server_checked = 0.0
-        self._server_pem: bytes | None = None
+        self._follower = Follower(
+            serving.registry,
+            serving.truststore,
+            self._proxy,
+            gateway_policy(settings),
+            grace=settings.registry_grace.total_seconds(),
+        )
+        self._contact = self._follower.contact
+        self._renewal = ServerRenewal(serving)
+        self._presented: ServerPem | None = None
+        self._leaf = b""
+        self._reporter = self._make_reporter()
+        self._paperwork = Paperwork(serving.open_registry, self._reporter, self._renewal, serving.say)
         self._pid: int | None = None
 
+    def _make_reporter(self) -> Reporter:
+        """Goes on in the access log where the last report of this gateway ended, if it never said goodbye."""
+        registry, settings = self._serving.registry, self._serving.settings.gateway
+        described = Described(
+            self._id, advertised(settings), server_name(settings), settings.environments, registry.now()
+        )
+        reported = {gateway.gateway_id: gateway.log_position for gateway in registry.gateways()}
+        with suppress(OSError):  # Envoy will say what is wrong with the place
+            # Known by its inode from the first line on, even if it is renamed in the same second.
+            self._serving.log.touch(0o600)
+        return Reporter(described, self._self_check, AccessLogTail(self._serving.log, reported.get(self._id)))
+
     def start(self, stop: Stop) -> None:
-        self._check_port_is_free()
-        self._check_trust_is_published()
+        self._serving.check()
         self._follower.step()
-        self._renew_server_certificate()
+        self._renewal.renew(self._serving.registry)
+        self._present()
         # The files are written; this Envoy starts with all of them.
         self._proxy.kill({})
         self._process.start()
         self._pid = self._process.pid
         deadline = time.monotonic() + START_SECONDS
-        while not (self._proxy.in_force() and self._answers()):
+        while not (self._proxy.in_force() and self._self_check.ask()):
             if self._process.pid is None:
                 raise GatewayFailed(f"Envoy did not start: {self._process.last_words()}")
             if time.monotonic() > deadline:
@@ -113,98 +112,55 @@ class _Gateway:
             if stop.wait(POLL_SECONDS):
                 return
         self._write_status()
+        self._paperwork.start()
 
     def step(self) -> None:
         restarted = self._process.watch() and self._process.pid != self._pid
         if restarted:
             self._pid = self._process.pid
             self._proxy.restarted()
-        if self._follower.step() or restarted:
+        told = self._follower.step()
+        if self._follower.contact is not self._contact:
+            self._contact = self._follower.contact
+            self._serving.say(contact_line(self._follower))
+            told = True
+        self._present()
+        self._tell_what_is_served()
+        if told or restarted:
             self._write_status()
-        now = datetime.now(UTC).timestamp()
-        if now - self._server_checked > _RENEWAL_CHECK_SECONDS:
-            self._try_to_renew_server_certificate(now)
 
-    def stop(self) -> None:
+    def stop(self, *, says_goodbye: bool) -> None:
         self._process.stop()
-        (self._serving.folder / "status.json").unlink(missing_ok=True)
+        # Envoy has written the last line of its log by now.
+        self._paperwork.finish(says_goodbye=says_goodbye)
+        (self._serving.folder / STATUS_FILE).unlink(missing_ok=True)
         (self._serving.folder / "envoy" / ADMIN_SOCKET).unlink(missing_ok=True)
 
-    def _try_to_renew_server_certificate(self, now: float) -> None:
-        """What cannot be renewed yet still serves for a third of its life. Raises RegistryError: nothing else does."""
-        try:
-            self._renew_server_certificate()
-        except RegistryError:
-            raise
-        except HandclaspError as error:
-            self._server_checked = now
-            again = f"trying again in {_RENEWAL_CHECK_SECONDS / 60:.0f} minutes"
-            self._serving.say(f"warning: the server certificate cannot be renewed: {error}; {again}")
-
-    def _renew_server_certificate(self) -> None:
-        serving = self._serving
-        now = datetime.now(UTC)
-        anchors = load_certificates(serving.truststore.read() or b"", "the trust store")
-        pem = server_credential(
-            serving.folder / "server.pem",
-            serving.settings.gateway.server_names,
-            registry=serving.registry,
-            custody=serving.custody,
-            practice=serving.practice,
-            anchors=[c for c in anchors if c.subject == c.issuer],
-            actor=serving.actor,
-            now=now,
-        )
-        self._server_checked = now.timestamp()
-        if pem.chain != self._server_pem:
+    def _present(self) -> None:
+        """Hand another server certificate to Envoy: open connections stay, new ones see it."""
+        pem = self._renewal.current
+        if pem is not None and pem is not self._presented:
             self._proxy.server(pem.chain, bytes(pem.key))
-            self._server_pem = pem.chain
+            self._presented = pem
+            self._leaf = pem.certificates[0].public_bytes(Encoding.DER)
 
-    def _check_port_is_free(self) -> None:
-        """Envoy's listener shares its port (SO_REUSEPORT): a second one would take half the connections, unseen."""
-        host, port = self._address
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise GatewayFailed(
-                    f"cannot listen on {host}:{port}: {error.strerror}",
-                    hint="stop what listens there, or pass --listen",
-                ) from None
-
-    def _check_trust_is_published(self) -> None:
-        if not self._serving.truststore.read():
-            raise GatewayFailed(
-                f"the trust store {self._serving.truststore.location()} is empty: nobody could be let in",
-                hint="run: handclasp truststore publish",
+    def _tell_what_is_served(self) -> None:
+        """For the reporter, who asks the listener whether it is so: what acts by Envoy's own word."""
+        if self._presented is not None and self._follower.settled and self._proxy.in_force():
+            self._reporter.served = Served(
+                self._follower.revision,
+                self._follower.trust,
+                self._proxy.table_version,
+                self._presented.issuer_id,
+                self._leaf,
             )
 
-    def _answers(self) -> bool:
-        """A TLS connection through the listener: a stranger's, so that it proves serving and lets nobody in."""
-        host, port = self._address
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-        context = ssl.create_default_context()
-        # Nothing is sent or believed: the question is only whether the listener speaks TLS.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        try:
-            with socket.create_connection((host, port), timeout=5) as plain, context.wrap_socket(plain):
-                return True
-        except ssl.SSLError:
-            return self._serving.settings.gateway.refusal == "handshake"
-        except OSError:
-            return False
-
     def _write_status(self) -> None:
-        status: dict[str, object] = {
-            "pid": os.getpid(),
-            "envoy_pid": self._pid,
-            "envoy_version": self._version,
-            "listen": self._serving.settings.gateway.listen,
-            "upstream": self._serving.settings.gateway.upstream,
-            "revision": self._follower.revision,
-            "allowed": self._follower.allowed,
-        }
-        write_atomically(self._serving.folder / "status.json", json.dumps(status).encode())
+        write_status(
+            self._serving.folder,
+            gateway_id=self._id,
+            envoy_pid=self._pid,
+            envoy_version=self._version,
+            settings=self._serving.settings.gateway,
+            follower=self._follower,
+        )

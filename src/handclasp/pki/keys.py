@@ -158,6 +158,18 @@ def _rsa_faults(key: rsa.RSAPublicKey) -> list[str]:
     return faults
 
 
+def algorithm_of(key: PublicKeyTypes) -> KeyAlgorithm:
+    """The kind to generate for a key that takes this one's place; RSA of an odd size gets the next larger."""
+    if isinstance(key, rsa.RSAPublicKey):
+        sizes = (KeyAlgorithm.RSA2048, KeyAlgorithm.RSA3072, KeyAlgorithm.RSA4096)
+        return next((a for a in sizes if key.key_size <= int(a.value.removeprefix("rsa"))), sizes[-1])
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return KeyAlgorithm.ED25519
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP384R1):
+        return KeyAlgorithm.P384
+    return KeyAlgorithm.P256
+
+
 def describe(key: PublicKeyTypes) -> str:
     """The kind of key in words: "RSA-2048", "P-256", "Ed25519"."""
     if isinstance(key, rsa.RSAPublicKey):

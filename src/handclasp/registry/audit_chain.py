@@ -46,3 +46,8 @@ def broken_at(entries: Iterable[AuditEntry]) -> int | None:
             return entry.sequence
         last = entry
     return None
+
+
+def checkpoint_text(sequence: int, digest: str, at: int) -> bytes:
+    """What a checkpoint's signature covers. The first line keeps it from being taken for anything else."""
+    return b"handclasp audit checkpoint 1\n" + json.dumps([sequence, digest, at], separators=(",", ":")).encode()

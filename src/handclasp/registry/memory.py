@@ -91,6 +91,13 @@ class _Reader:
         found = [h for h in held if h.client.client_id.lower() in page]
         return sorted(found, key=lambda h: (h.client.client_id.lower(), h.certificate.created_at))
 
+    def holders(self, *, issuer_id: str | None = None) -> int:
+        return len({h.client.client_id for h in self._held() if issuer_id in {None, h.certificate.issuer_id}})
+
+    def compromised_keys(self) -> set[str]:
+        found = (c for c in self._state.certificates.values() if c.revocation_reason is RevocationReason.KEY_COMPROMISE)
+        return {c.public_key_id for c in found}
+
     def superseding(self, before: int, *, limit: int = 500) -> list[Holding]:
         due = [(h.certificate.supersede_at, h.client.client_id.lower(), h) for h in self._held()]
         found = sorted(((at, name, h) for at, name, h in due if at is not None and at <= before), key=lambda d: d[:2])
@@ -127,6 +134,9 @@ class _Reader:
 
     def noticed(self, name: str) -> bool:
         return name in self._state.notices
+
+    def last_checkpoint(self) -> AuditCheckpoint | None:
+        return max(self._state.checkpoints, key=lambda each: each.sequence, default=None)
 
 
 class MemoryRegistry(_Reader):
@@ -199,6 +209,12 @@ class MemoryRegistry(_Reader):
     def load(self, snapshot: Iterable[Row]) -> None:
         if self._state.issuers or self._state.clients or self._state.audit:
             raise AlreadyEstablished("there is an authority in this registry already")
+        self._take(snapshot)
+
+    def replace(self, rows: Callable[[list[Row]], Iterable[Row]]) -> None:
+        self._take(rows(list(self.snapshot())))
+
+    def _take(self, snapshot: Iterable[Row]) -> None:
         try:
             self._state = _State(**{name: row["value"] for name, row in snapshot})
         except (KeyError, TypeError):

@@ -11,7 +11,7 @@ The contract, which one suite holds every adapter to:
 - Waiting for another writer ends in RegistryBusy; damaged storage in RegistryDamaged. No driver error leaves.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -68,6 +68,14 @@ class Reader(Protocol):
         """
         ...
 
+    def holders(self, *, issuer_id: str | None = None) -> int:
+        """How many clients have an active certificate (of one issuer): how far `holdings` goes."""
+        ...
+
+    def compromised_keys(self) -> set[str]:
+        """The public keys (`public_key_id`) of certificates that were revoked for keyCompromise."""
+        ...
+
     def superseding(self, before: int, *, limit: int = 500) -> list[Holding]:
         """Active certificates that have been replaced and may be superseded at `before` or earlier, by that time."""
         ...
@@ -93,6 +101,8 @@ class Reader(Protocol):
     def noticed(self, name: str) -> bool:
         """Whether the notice of that name has been remembered as sent."""
         ...
+
+    def last_checkpoint(self) -> AuditCheckpoint | None: ...
 
 
 class Change(Reader, Protocol):
@@ -190,6 +200,13 @@ class Registry(Reader, Protocol):
         """Take in a snapshot, of this or of another kind of registry, as one transaction.
 
         Raises AlreadyEstablished unless this registry is empty, RegistryDamaged for what is no snapshot.
+        """
+        ...
+
+    def replace(self, rows: Callable[[list[Row]], Iterable[Row]]) -> None:
+        """Put what `rows` makes of every row in the place of them all, as one transaction: nobody writes in between.
+
+        It is given what `snapshot` gives and returns what `load` takes. Raises RegistryDamaged for what is no snapshot.
         """
         ...
 

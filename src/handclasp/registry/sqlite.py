@@ -13,24 +13,15 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from handclasp.errors import AlreadyRegistered, RegistryBusy, RegistryDamaged, RegistryError
+from handclasp.errors import RegistryBusy, RegistryDamaged, RegistryError
 from handclasp.registry.port import Row
 from handclasp.registry.sql.change import SqlChange
 from handclasp.registry.sql.registry import TABLES, SqlRegistry, selection
+from handclasp.registry.sql.taken import already_registered
 from handclasp.registry.sqlite_schema import MIGRATIONS
 
 #: Fifty processes that enrol at once wait their turn within this.
 BUSY_TIMEOUT_S = 60.0
-
-#: What a violated UNIQUE constraint means, by the column SQLite names.
-_TAKEN = {
-    "client.client_id": "a client of that name is registered already",
-    "certificate.fingerprint": "that certificate is registered already",
-    "certificate.serial_number": "that serial number is registered already",
-    "issuer.issuer_id": "that issuer is registered already",
-    "issuer.fingerprint": "that issuer is registered already",
-    "operation.operation_id": "that operation is registered already",
-}
 
 
 class SqliteRegistry(SqlRegistry):
@@ -112,6 +103,15 @@ class SqliteRegistry(SqlRegistry):
         self._seen = now
         return changed
 
+    def _empty(self) -> None:
+        # The guard is a trigger's: it is taken down and put up again in the same transaction.
+        guards = self._run("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
+            self._run(f"DROP TRIGGER {name}")
+        super()._empty()
+        for _, statement in guards:
+            self._run(statement)
+
     def snapshot(self) -> Iterator[Row]:
         # A connection of its own: its read transaction sees one moment, and the writer never waits for it.
         with self._errors(), closing(self._connect()) as connection:
@@ -167,9 +167,9 @@ def _driver_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        taken = next((text for column, text in _TAKEN.items() if column in str(error)), None)
+        taken = already_registered(str(error))
         if taken:
-            raise AlreadyRegistered(taken) from error
+            raise taken from error
         raise RegistryError(f"the registry refuses the change: {error}") from error
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -101,10 +101,20 @@ _WORDS = {
 
 
 class Conversation:
-    """One TCP connection, with TLS when `context` is given, that is asked once or more. Never reconnects by itself."""
+    """One TCP connection, with TLS when `context` is given, that is asked once or more. Never reconnects by itself.
 
-    def __init__(self, target: Target, context: ssl.SSLContext | None, timeout: float) -> None:
+    It goes to `address` where that is another one than the target's own: one of several behind a name.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        context: ssl.SSLContext | None,
+        timeout: float,
+        address: tuple[str, int] | None = None,
+    ) -> None:
         self._target = target
+        self._address = address or (target.host, target.port)
         self._context = context
         self._timeout = timeout
         self._raw: socket.socket | None = None
@@ -114,7 +124,7 @@ class Conversation:
     def open(self) -> Outcome | None:
         """Connect and shake hands. None when that went well, else how it ended."""
         try:
-            raw = self._raw = socket.create_connection((self._target.host, self._target.port), self._timeout)
+            raw = self._raw = socket.create_connection(self._address, self._timeout)
         except OSError as error:
             return Outcome(Kind.UNREACHABLE, _unreachable(error))
         # Nagle's algorithm would hold back the second request of a connection for the first one's acknowledgement.

@@ -63,15 +63,17 @@ def _registered(session: Session, client_id: str) -> "Credential":
     """From the registry: the newest active certificate with its issuers."""
     from cryptography import x509  # noqa: PLC0415
 
-    from handclasp.authority.issuers import issuer_path  # noqa: PLC0415
+    from handclasp.authority.issuers import issuer_path, sent_path, trust_anchors  # noqa: PLC0415
     from handclasp.delivery.port import Credential  # noqa: PLC0415
     from handclasp.pki.bundle import full_chain  # noqa: PLC0415
     from handclasp.pki.pem import certificate_pem  # noqa: PLC0415
 
     record = _newest(session.registry.certificates(client_id), client_id)
     certificate = x509.load_der_x509_certificate(record.der)
-    path = (certificate, *issuer_path(session.registry.issuers(), record.issuer_id))
-    return Credential(client_id, certificate_pem(certificate), full_chain(path), certificate_pem(path[-1]))
+    issuers = session.registry.issuers()
+    path = (certificate, *sent_path(issuers, record.issuer_id))
+    anchors = trust_anchors(issuers, issuer_path(issuers, record.issuer_id)[-1])
+    return Credential(client_id, certificate_pem(certificate), full_chain(path), certificate_pem(*anchors))
 
 
 def _newest(certificates: list[Certificate], client_id: str) -> Certificate:

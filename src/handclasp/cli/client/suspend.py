@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from handclasp.registry.records import Client
 
 
-@click.command(epilog=example("handclasp client suspend acme"))
+@click.command(epilog=example("handclasp client suspend acme --lock-out 1"))
 @name_argument
+@click.option("--lock-out", type=int, metavar="N", help="Agree that so many clients that may call now are locked out.")
 @json_option
 @click.pass_obj
-def suspend(session: Session, name: "ClientId", as_json: bool) -> None:
+def suspend(session: Session, name: "ClientId", lock_out: int | None, as_json: bool) -> None:
     """Refuse client NAME until it is resumed; its certificates stay as they are.
 
-    When it returns the suspension is durable, and a gateway refuses the client within a second, on connections
-    that are open too.
+    Without --lock-out it says whom that locks out and when it was last seen, and changes nothing. When it returns
+    the suspension is durable, and a gateway refuses the client within a second, on connections that are open too.
     """
+    from handclasp.authority.lock_out import confirm_lock_out, suspension  # noqa: PLC0415
     from handclasp.authority.revoke import suspend_client  # noqa: PLC0415
 
+    confirm_lock_out(suspension(session.registry, name, int(session.now.timestamp())), lock_out, f"suspending {name}")
     _show(suspend_client(name, registry=session.registry, actor=session.actor, now=session.now), as_json=as_json)
 
 

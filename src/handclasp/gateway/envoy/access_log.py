@@ -57,13 +57,15 @@ def _expression(name: str, expression: str) -> Json:
 _HANDSHAKE_FAILED = _expression(
     "handshake_failed", "has(connection.transport_failure_reason) && connection.transport_failure_reason != ''"
 )
-#: Exactly one of these is so of a request that was not let in.
+#: Exactly one of these is so of a request that was not let in, and none of the gateway's own.
 _DETAILS = "has(response.code_details) && response.code_details"
 _KILLED = f"{_DETAILS}.startsWith('rbac_access_denied')"
 _NO_ROUTE = f"{_DETAILS} == 'direct_response'"
+#: The gateway's answer to its own question is nobody's request: it fits no shape.
+_REFUSED = "response.code == 403"
 _REFUSED_BY = {
     "kill": _expression("kill", _KILLED),
-    "table": _expression("table", _NO_ROUTE),
+    "table": _expression("table", f"{_NO_ROUTE} && {_REFUSED}"),
     "neither": _expression("neither", f"!({_KILLED}) && !({_NO_ROUTE})"),
 }
 

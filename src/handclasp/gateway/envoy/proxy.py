@@ -15,6 +15,8 @@ from handclasp.gateway.envoy.admin import Admin
 from handclasp.gateway.envoy.bootstrap_file import ADMIN_SOCKET, CURRENT, DYNAMIC_FILES
 from handclasp.gateway.envoy.listener import KILL, RBAC_TYPE, STAT_PREFIX
 from handclasp.gateway.envoy.route_table import FINGERPRINT_KEY, ROUTE_CONFIGURATION, RouteTable
+from handclasp.gateway.proxy import REGISTRY_UNAVAILABLE
+from handclasp.gateway.self_check import SelfCheck
 from handclasp.gateway.table import Entry
 from handclasp.settings import GatewaySettings
 
@@ -45,12 +47,15 @@ _IN_FORCE_SECONDS = 60.0
 
 
 class EnvoyProxy:
-    """Writes below `folder`, which belongs to one Envoy. Implements `gateway.proxy.Proxy`."""
+    """Writes below `folder`, which belongs to one Envoy. Implements `gateway.proxy.Proxy`.
 
-    def __init__(self, folder: Path, settings: GatewaySettings) -> None:
+    `self_check` is the gateway's own question: every table answers it with its version.
+    """
+
+    def __init__(self, folder: Path, settings: GatewaySettings, self_check: SelfCheck | None = None) -> None:
         self._folder = folder
         self._verify = settings.refusal == "handshake"
-        self._routes = RouteTable(timeout_seconds=settings.request_timeout_seconds)
+        self._routes = RouteTable(timeout_seconds=settings.request_timeout_seconds, self_check=self_check)
         self._admin = Admin(folder / ADMIN_SOCKET)
         self._generation = 0
         self._told: dict[str, str] = {}
@@ -62,9 +67,20 @@ class EnvoyProxy:
             shutil.rmtree(folder / name, ignore_errors=True)
             make_private_folder(folder / name)
 
+    @property
+    def table_version(self) -> int:
+        """The version of the table that was loaded last."""
+        return int(self._told.get("table", 0))
+
     def kill(self, denied: Mapping[str, Reason]) -> None:
         version = self._next()
         self._publish("kill", version, {DYNAMIC_FILES["kill"]: _json(version, _kill_filter(denied))})
+
+    def refuse_all(self) -> None:
+        version = self._next()
+        everybody = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+        rules = {"action": "DENY", "policies": {REGISTRY_UNAVAILABLE: everybody}}
+        self._publish("kill", version, {DYNAMIC_FILES["kill"]: _json(version, _filter({"rules": rules}))})
 
     def load(self, entries: Mapping[str, Entry]) -> None:
         version = self._next()
@@ -155,15 +171,20 @@ class EnvoyProxy:
 
 def _kill_filter(denied: Mapping[str, Reason]) -> Json:
     """RBAC by an exact map, O(1); without rules when nobody is to be killed, which costs least."""
-    rbac: Json = {"@type": RBAC_TYPE}
-    if denied:
-        matched = {fingerprint: _rbac_action(reason.value, "DENY") for fingerprint, reason in denied.items()}
-        fingerprint = {"name": "fingerprint", "typed_config": {"@type": _INPUT_TYPE, "key": FINGERPRINT_KEY}}
-        rbac["matcher"] = {
-            "matcher_tree": {"input": fingerprint, "exact_match_map": {"map": matched}},
-            "on_no_match": _rbac_action("not_killed", "ALLOW"),
-        }
-    return {"@type": f"{_TYPE}.config.core.v3.TypedExtensionConfig", "name": KILL, "typed_config": rbac}
+    if not denied:
+        return _filter({})
+    matched = {fingerprint: _rbac_action(reason.value, "DENY") for fingerprint, reason in denied.items()}
+    fingerprint = {"name": "fingerprint", "typed_config": {"@type": _INPUT_TYPE, "key": FINGERPRINT_KEY}}
+    matcher = {
+        "matcher_tree": {"input": fingerprint, "exact_match_map": {"map": matched}},
+        "on_no_match": _rbac_action("not_killed", "ALLOW"),
+    }
+    return _filter({"matcher": matcher})
+
+
+def _filter(rbac: Json) -> Json:
+    configuration = {"@type": RBAC_TYPE, **rbac}
+    return {"@type": f"{_TYPE}.config.core.v3.TypedExtensionConfig", "name": KILL, "typed_config": configuration}
 
 
 def _rbac_action(name: str, action: str) -> Json:

@@ -4,6 +4,7 @@
       registered, may pass  -> path validated -> the upstream, with this client's identity headers
                                otherwise      -> 403, route "path_invalid"
       registered, may not   -> 403, a route named after the reason
+      the gateway's own     -> what it asks itself (see gateway/self_check.py); 403 for anything else
       no certificate        -> 403, route "no_certificate"
       anything else         -> 403, route "unregistered", or "path_invalid" when its path is not validated either
 
@@ -18,6 +19,7 @@ from typing import Any
 from handclasp.authorizer.decision import Reason
 from handclasp.gateway.envoy.messages import message, packed
 from handclasp.gateway.identity_headers import identity_headers
+from handclasp.gateway.self_check import QUESTION, SelfCheck
 from handclasp.gateway.table import Entry
 
 #: The filter state that holds the fingerprint, set once per connection; "-" when there is no certificate.
@@ -35,13 +37,17 @@ _FILTER_STATE_INPUT_TYPE = "envoy.extensions.matching.common_inputs.network.v3.F
 class RouteTable:
     """Encodes entries, keeping each one's bytes: a change of one certificate encodes one certificate."""
 
-    def __init__(self, *, timeout_seconds: int) -> None:
+    def __init__(self, *, timeout_seconds: int, self_check: SelfCheck | None = None) -> None:
         self._timeout = timeout_seconds
+        self._self_check = self_check
         self._encoded: dict[str, tuple[Entry, bytes]] = {}
 
     def encode(self, entries: Mapping[str, Entry], version: str) -> bytes:
         """A DiscoveryResponse with the one route configuration, for a file whose name ends in .pb."""
         pieces = [_map_entry(NO_CERTIFICATE_KEY, _action(_ROUTE_TYPE, refusal(Reason.NO_CERTIFICATE)))]
+        if self._self_check is not None:
+            answer = own_answer(self._self_check.answer(version))
+            pieces.append(_map_entry(self._self_check.fingerprint, answer))
         encoded = {}
         for fingerprint, entry in entries.items():
             known = self._encoded.get(fingerprint)
@@ -82,6 +88,18 @@ def admission(entry: Entry, timeout_seconds: int) -> Any:
             for name, value in headers.items()
         ],
     )
+
+
+def own_answer(body: str) -> Any:
+    """For the gateway's own certificate: one question is answered, by this body; nothing is forwarded."""
+    get = message("HeaderMatcher", name=":method", string_match=message("StringMatcher", exact="GET"))
+    answer = message(
+        "Route",
+        name="self_check",
+        match=message("RouteMatch", path=QUESTION, headers=[get]),
+        direct_response=message("DirectResponseAction", status=200, body=message("DataSource", inline_string=body)),
+    )
+    return _action(_ROUTE_LIST_TYPE, message("RouteList", routes=[answer, refusal(Reason.PATH_INVALID)]))
 
 
 def _decision(entry: Entry, timeout_seconds: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from handclasp.errors import NotRegistered
 from handclasp.registry.fleet import Gateway, Refusals, Sighting
 from handclasp.registry.operations import UNFINISHED, Operation
-from handclasp.registry.records import Certificate, Client, Holding, Issuer
+from handclasp.registry.records import AuditCheckpoint, Certificate, Client, Holding, Issuer
 from handclasp.registry.sql import rows
 from handclasp.registry.sql.rows import CERTIFICATE, CERTIFICATE_WIDTH, CLIENT, CLIENT_WIDTH, qualified
 
@@ -38,6 +38,9 @@ SELECT_HOLDINGS_OF_ISSUER = f"""{_HELD}
         WHERE issuer_id = ? AND status = 'active' AND client_id > ? ORDER BY client_id LIMIT ?)
     ORDER BY certificate.client_id, certificate.created_at, certificate.number
 """
+SELECT_HOLDERS = "SELECT count(DISTINCT client_id) FROM certificate WHERE status = 'active'"
+SELECT_HOLDERS_OF_ISSUER = f"{SELECT_HOLDERS} AND issuer_id = ?"
+SELECT_COMPROMISED_KEYS = "SELECT DISTINCT public_key_id FROM certificate WHERE revocation_reason = 'keyCompromise'"
 SELECT_SUPERSEDING = f"""{_HELD}
     WHERE certificate.status = 'active' AND certificate.supersede_at <= ?
     ORDER BY certificate.supersede_at, certificate.client_id LIMIT ?
@@ -52,6 +55,7 @@ SELECT_UNFINISHED = f"""
 """
 SELECT_GATEWAYS = f"SELECT {rows.GATEWAY} FROM gateway ORDER BY gateway_id"
 SELECT_NOTICE = "SELECT 1 FROM notice WHERE name = ?"
+SELECT_LAST_CHECKPOINT = f"SELECT {rows.CHECKPOINT} FROM checkpoint ORDER BY sequence DESC LIMIT 1"
 
 
 class SqlReader:
@@ -107,6 +111,13 @@ class SqlReader:
             found = self._all(SELECT_HOLDINGS_OF_ISSUER, issuer_id, issuer_id, after, clients)
         return [_holding(row) for row in found]
 
+    def holders(self, *, issuer_id: str | None = None) -> int:
+        row = self._one(SELECT_HOLDERS) if issuer_id is None else self._one(SELECT_HOLDERS_OF_ISSUER, issuer_id)
+        return 0 if row is None else int(row[0])
+
+    def compromised_keys(self) -> set[str]:
+        return {row[0] for row in self._all(SELECT_COMPROMISED_KEYS)}
+
     def superseding(self, before: int, *, limit: int = 500) -> list[Holding]:
         return [_holding(row) for row in self._all(SELECT_SUPERSEDING, before, limit)]
 
@@ -136,6 +147,10 @@ class SqlReader:
 
     def noticed(self, name: str) -> bool:
         return self._one(SELECT_NOTICE, name) is not None
+
+    def last_checkpoint(self) -> AuditCheckpoint | None:
+        row = self._one(SELECT_LAST_CHECKPOINT)
+        return None if row is None else AuditCheckpoint(*row)
 
 
 def _holding(row: rows.Values) -> Holding:

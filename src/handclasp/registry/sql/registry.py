@@ -1,6 +1,6 @@
 """What a SQL registry answers outside of transactions: lists, revision, trail, snapshot."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
@@ -96,17 +96,37 @@ class SqlRegistry(SqlReader):
 
     def load(self, snapshot: Iterable[Row]) -> None:
         with self.change():
-            run = self._run
-            if run(SELECT_IS_EMPTY).fetchone():
+            if self._run(SELECT_IS_EMPTY).fetchone():
                 raise AlreadyEstablished("there is an authority in this registry already")
-            for table, group in groupby(snapshot, key=lambda row: row[0]):
-                columns = TABLES.get(table)
-                if columns is None:
-                    raise RegistryDamaged(f"the snapshot holds an unknown table {table!r}")
-                for _, row in group:
-                    if set(row) != set(columns.split(", ")):
-                        raise RegistryDamaged(f"the snapshot's {table} has other columns than this version's")
-                    run(*_insertion(table, row))
+            self._insert(snapshot)
+
+    def replace(self, rows: Callable[[list[Row]], Iterable[Row]]) -> None:
+        with self.change():
+            made = list(rows([each for table in TABLES for each in self._rows(table)]))
+            self._empty()
+            self._insert(made)
+
+    def _rows(self, table: str) -> Iterator[Row]:
+        cursor = self._run(selection(table))
+        columns = [each[0] for each in cursor.description]
+        for row in cursor:
+            yield table, dict(zip(columns, row, strict=True))
+
+    def _empty(self) -> None:
+        """Delete every row that a snapshot holds, children before parents; the audit trail's guard is lifted for it."""
+        for table in reversed(TABLES):
+            if table != "revision":
+                self._run(f"DELETE FROM {table}")
+
+    def _insert(self, snapshot: Iterable[Row]) -> None:
+        for table, group in groupby(snapshot, key=lambda row: row[0]):
+            columns = TABLES.get(table)
+            if columns is None:
+                raise RegistryDamaged(f"the snapshot holds an unknown table {table!r}")
+            for _, row in group:
+                if set(row) != set(columns.split(", ")):
+                    raise RegistryDamaged(f"the snapshot's {table} has other columns than this version's")
+                self._run(*_insertion(table, row))
 
 
 def selection(table: str) -> str:

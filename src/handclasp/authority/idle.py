@@ -1,0 +1,118 @@
+"""Wait until nobody uses the old issuers' certificates any more: the gateways' sightings are the evidence.
+
+Time that nobody observed does not count: while the machine was asleep nobody was seen, and that proves nothing.
+"""
+
+from collections.abc import Callable, Iterator, Set
+from datetime import datetime, timedelta
+
+from handclasp.authority.gateway_evidence import live_gateways, still_serving_with
+from handclasp.authority.lock_out import confirm_lock_out, locked_out
+from handclasp.authority.operation import NotYet, Run
+from handclasp.authority.probe import is_reserved
+from handclasp.authority.recording import epoch
+from handclasp.errors import LockOutRefused
+from handclasp.registry.port import Reader
+from handclasp.registry.records import ClientStatus, Holding
+
+_PAGE = 500
+_SHORTEST, _LONGEST = 0.2, 30.0
+#: A run that is killed watches this much longer, at most (seconds).
+_REMEMBERED_EVERY = 30.0
+#: What a client's last requests take to get from a gateway's log into the registry, at most.
+REPORT_SECONDS = 6
+
+
+def wait_until_idle(
+    run: Run,
+    old: Set[str],
+    *,
+    idle_for: timedelta,
+    deadline: int,
+    lock_out: int | None,
+    again: Callable[[str], None],
+    clock: Callable[[], datetime],
+) -> None:
+    """Returns when nobody has been seen with a certificate of `old` for `idle_for`, or at the deadline when nobody
+    is locked out, or exactly as many as the operator agreed to.
+
+    `again` re-issues what an old issuer signed at the last moment. Raises NotYet at the deadline when somebody would
+    be locked out and that was not agreed to.
+    """
+    needed = idle_for.total_seconds()
+    tick = min(max(needed / 20, _SHORTEST), _LONGEST)
+    observed = float(run.state.get("observed", 0))
+    remembered = observed
+    before = run.registry.now()
+    told = ""
+    while True:
+        unreplaced, in_use = _survey(run.registry, old, since=run.registry.now() - needed)
+        for issuer_id in sorted(unreplaced):
+            again(issuer_id)
+        now = run.registry.now()
+        # A clock that was set, or a machine that slept: what was not watched is not counted.
+        observed += min(max(0, now - before), 3 * tick + 1)
+        before = now
+        if in_use:
+            observed = min(observed, max(0.0, now - max(h.last_seen_at or 0 for h in in_use)))
+        servers = still_serving_with(run.registry, old)
+        if not in_use and observed >= needed + _report_delay(run.registry) and not servers:
+            return
+        if now >= deadline and not servers:
+            _at_the_deadline(run, old, lock_out, epoch(clock()), since=int(now - needed))
+            return
+        said = _words(in_use, servers)
+        if said != told:
+            run.tell(said, in_use=sorted({h.client.client_id for h in in_use}))
+            told = said
+        if abs(observed - remembered) >= _REMEMBERED_EVERY:
+            remembered = observed
+            run.remember(observed=int(observed))
+        run.sleep(tick)
+
+
+def _at_the_deadline(run: Run, old: Set[str], lock_out: int | None, now: int, *, since: int) -> None:
+    found = list(locked_out(run.registry, old, now=now, in_use_since=since))
+    try:
+        confirm_lock_out(found, lock_out, "the deadline has passed; retiring the old issuer")
+    except LockOutRefused as refused:
+        raise NotYet(
+            f"{refused}; to go on: handclasp operation resume {run.operation.operation_id} --lock-out {len(found)}"
+        ) from None
+
+
+def _survey(registry: Reader, old: Set[str], since: float) -> tuple[set[str], list[Holding]]:
+    """The old issuers some of whose certificates came out after the re-issue had passed their client's name, and the
+    certificates that are in use."""
+    now = registry.now()
+    unreplaced, in_use = set(), []
+    for held in _held(registry, old):
+        certificate = held.certificate
+        is_to_replace = certificate.delivered_at is not None and certificate.not_after > now
+        if certificate.replaced_by is None and is_to_replace and held.client.status is ClientStatus.ACTIVE:
+            unreplaced.add(certificate.issuer_id)
+        if held.last_seen_at is not None and held.last_seen_at > since:
+            in_use.append(held)
+    return unreplaced, in_use
+
+
+def _held(registry: Reader, old: Set[str]) -> Iterator[Holding]:
+    for issuer_id in sorted(old):
+        after = ""
+        while page := registry.holdings(issuer_id=issuer_id, after=after, clients=_PAGE):
+            yield from (held for held in page if not is_reserved(held.client))
+            after = page[-1].client.client_id
+
+
+def _report_delay(registry: Reader) -> int:
+    return REPORT_SECONDS if live_gateways(registry)[0] else 0
+
+
+def _words(in_use: list[Holding], servers: list[str]) -> str:
+    users = sorted({h.client.client_id for h in in_use})
+    if users:
+        more = f" and {len(users) - 5} more" if len(users) > 5 else ""  # noqa: PLR2004 - a line for people
+        return f"{len(users)} clients still use an old certificate: {', '.join(users[:5])}{more}"
+    if servers:
+        return f"gateways whose own certificate is of the old issuer: {', '.join(servers)}"
+    return "nobody is seen with an old certificate; watching"

@@ -1,0 +1,63 @@
+"""Sign the audit trail's head when it is due, after whatever was done; and note it elsewhere if that is set.
+
+A checkpoint that cannot be made fails no command: what the command did is done. It is said, and the next one tries.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from handclasp.authority.checkpoint_due import is_due
+from handclasp.cli.output import say
+from handclasp.errors import HandclaspError, KeyUnavailable, RegistryError
+
+if TYPE_CHECKING:
+    from handclasp.cli.context import Session
+    from handclasp.registry.port import Registry
+    from handclasp.registry.records import AuditCheckpoint
+
+
+def checkpoint_when_due(session: "Session", registry: "Registry | None" = None) -> None:
+    """Never raises an error of ours. `registry` is the calling thread's own, where that is not the session's."""
+    registry = registry or session.registry
+    try:
+        if is_due(registry, session.settings.audit.checkpoint_every):
+            from handclasp.authority.checkpoint import checkpoint_now  # noqa: PLC0415
+
+            made = checkpoint_now(registry, session.custody, actor=session.actor)
+            if made is not None:
+                note_elsewhere(session, made)
+    except RegistryError:
+        return  # the command itself has met it, or the next one will
+    except KeyUnavailable as error:
+        if not _holds_no_keys(session):
+            say(f"warning: the audit trail was not signed: {error}")
+    except HandclaspError as error:
+        say(f"warning: the audit trail was not signed: {error}")
+
+
+def _holds_no_keys(session: "Session") -> bool:
+    """True on a machine that only has gateways: the trail is signed where the keys are, and nothing is amiss."""
+    try:
+        return not session.custody.sealed()
+    except HandclaspError:
+        return False
+
+
+def note_elsewhere(session: "Session", checkpoint: "AuditCheckpoint") -> None:
+    """Append it to `audit.checkpoint_file`, if that is set. What goes wrong is said."""
+    from handclasp.cli.checkpoint_text import checkpoint_line  # noqa: PLC0415
+
+    name = session.settings.audit.checkpoint_file
+    if name is None:
+        return
+    path = session.state / name
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # One write: the lines of two processes do not mix (O_APPEND, POSIX).
+            os.write(descriptor, checkpoint_line(checkpoint).encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        say(f"warning: the checkpoint was not noted in {path}: {error.strerror}")

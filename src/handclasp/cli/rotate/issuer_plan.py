@@ -1,0 +1,52 @@
+"""What `rotate issuer --dry-run` says: what would happen, to whom, and how long it should take."""
+
+from collections import Counter
+from typing import Any
+
+from handclasp.authority.gateway_evidence import live_gateways
+from handclasp.authority.new_issuer import active_root, replaced_intermediates
+from handclasp.authority.probe import is_reserved
+from handclasp.cli.context import Session
+from handclasp.cli.output import show_facts, show_json
+from handclasp.registry.records import ClientStatus
+
+#: Certificates per second of one re-issue, deliveries included, on two cores (bench/README.md); half of it, to be safe.
+_PER_SECOND = 500
+_PAGE = 500
+
+
+def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json: bool) -> None:
+    """Reads only. Raises NotEstablished, KeyUnavailable for what the rotation itself would fail of."""
+    registry = session.registry
+    top, replaced = active_root(registry), replaced_intermediates(registry)
+    counted: Counter[str] = Counter()
+    for issuer in replaced:
+        after = ""
+        while page := registry.holdings(issuer_id=issuer.issuer_id, after=after, clients=_PAGE):
+            after = page[-1].client.client_id
+            for held in page:
+                if is_reserved(held.client) or held.client.status is ClientStatus.REVOKED:
+                    continue
+                counted["certificates"] += 1
+                counted["own_csr"] += held.certificate.own_csr
+    live, silent = live_gateways(registry)
+    plan = {
+        "kind": kind,
+        "replaces": [*([top.subject] if kind == "rotate-root" else []), *(i.subject for i in replaced)],
+        "certificates": counted["certificates"],
+        "of_clients_with_their_own_csr": counted["own_csr"],
+        "keys": "new where they were made here" if arguments["rekey"] else "kept",
+        "gateways": [g.gateway_id for g in live],
+        "silent_gateways": [g.gateway_id for g in silent],
+        "seconds_to_reissue": round(counted["certificates"] / _PER_SECOND + 1),
+        "then_waits": "for nobody" if arguments["emergency"] else f"{arguments['idle_for']} s without old certificates",
+        "at_most_seconds": 0 if arguments["emergency"] else arguments["deadline"],
+    }
+    if as_json:
+        show_json(plan)
+    else:
+        show_facts((name.replace("_", " "), _text(value)) for name, value in plan.items())
+
+
+def _text(value: object) -> object:
+    return (", ".join(value) or "none") if isinstance(value, list) else value

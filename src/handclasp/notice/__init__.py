@@ -1,0 +1,1 @@
+"""Telling people: a channel takes a batch of notices or says why it could not."""

@@ -1,0 +1,202 @@
+"""The old issuer is retired on evidence: nobody seen with its certificates for so long, by gateways that were awake."""
+
+from datetime import timedelta
+
+import pytest
+
+from handclasp.authority.idle import REPORT_SECONDS, wait_until_idle
+from handclasp.authority.operation import NotYet
+from handclasp.registry.records import Certificate
+from tests.rotation.fleet import Fleet
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+class Waiting:
+    """One client that holds a certificate of the old issuer, and the wait for it to stop using that."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.old = fleet.authority.enrol("acme").certificate
+        self.began = fleet.now
+        self.again: list[str] = []
+        self.replace(self.old)
+
+    def replace(self, certificate: Certificate) -> None:
+        with self.fleet.registry.change() as change:
+            change.set_delivered(certificate.issuer_id, certificate.serial_number, int(self.fleet.now))
+            change.set_replaced(certificate, replaced_by="another", supersede_at=int(self.fleet.now) + 7 * DAY)
+
+    def wait(self, *, idle_for: int = DAY, deadline: int = 7 * DAY, lock_out: int | None = None) -> float:
+        """How long it waited."""
+        wait_until_idle(
+            self.fleet.run(),
+            {self.fleet.issuer},
+            idle_for=timedelta(seconds=idle_for),
+            deadline=int(self.began) + deadline,
+            lock_out=lock_out,
+            again=self.again.append,
+            clock=self.fleet.clock,
+        )
+        return self.fleet.now - self.began
+
+
+@pytest.fixture
+def waiting(fleet: Fleet) -> Waiting:
+    return Waiting(fleet)
+
+
+def test_nobody_seen_for_so_long_is_enough(waiting: Waiting) -> None:
+    assert waiting.wait(idle_for=2 * HOUR) == pytest.approx(2 * HOUR, abs=60)
+
+
+def test_with_gateways_their_last_reports_are_waited_for(waiting: Waiting) -> None:
+    waiting.fleet.report("edge-1", server_issuer="new")
+    assert waiting.wait(idle_for=2) == pytest.approx(2 + REPORT_SECONDS, abs=2)
+
+
+def test_it_counts_from_the_last_sighting(waiting: Waiting) -> None:
+    waiting.fleet.report("edge-1", server_issuer="new")
+    seen = 0
+
+    def see(seconds: float) -> bool:
+        nonlocal seen
+        if waiting.fleet.now - waiting.began < 3 * HOUR:
+            waiting.fleet.see(waiting.old)
+            seen += 1
+        return waiting.fleet.pass_time(seconds)
+
+    run = waiting.fleet.run()
+    run.wait = see
+    wait_until_idle(
+        run,
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=2),
+        deadline=int(waiting.began) + 7 * DAY,
+        lock_out=None,
+        again=waiting.again.append,
+        clock=waiting.fleet.clock,
+    )
+    assert seen > 10
+    assert waiting.fleet.now - waiting.began == pytest.approx(5 * HOUR, abs=120)
+    assert any("1 clients still use an old certificate: acme" in line for line in waiting.fleet.told)
+
+
+def test_a_gateway_whose_own_certificate_is_of_the_old_issuer_is_waited_for(waiting: Waiting) -> None:
+    waiting.fleet.report("edge-1", server_issuer=waiting.fleet.issuer)
+
+    def renew(seconds: float) -> bool:
+        if waiting.fleet.now - waiting.began > 10 * HOUR:
+            waiting.fleet.report("edge-1", server_issuer="new")
+        return waiting.fleet.pass_time(seconds)
+
+    run = waiting.fleet.run()
+    run.wait = renew
+    wait_until_idle(
+        run,
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=1),
+        deadline=int(waiting.began) + HOUR,
+        lock_out=None,
+        again=waiting.again.append,
+        clock=waiting.fleet.clock,
+    )
+    assert waiting.fleet.now - waiting.began == pytest.approx(10 * HOUR, abs=120)
+
+
+def test_what_the_old_issuer_signed_at_the_last_moment_is_reissued(waiting: Waiting) -> None:
+    late = waiting.fleet.authority.enrol("late").certificate
+    with waiting.fleet.registry.change() as change:
+        change.set_delivered(late.issuer_id, late.serial_number, int(waiting.fleet.now))
+
+    def again(issuer_id: str) -> None:
+        waiting.again.append(issuer_id)
+        waiting.replace(late)
+
+    wait_until_idle(
+        waiting.fleet.run(),
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=1),
+        deadline=int(waiting.began) + DAY,
+        lock_out=None,
+        again=again,
+        clock=waiting.fleet.clock,
+    )
+    assert waiting.again == [waiting.fleet.issuer]
+
+
+def test_at_the_deadline_it_waits_for_the_operator_and_says_who_is_locked_out(waiting: Waiting) -> None:
+    waiting.fleet.see(waiting.old)
+    with pytest.raises(NotYet) as raised:
+        waiting.wait(idle_for=30 * DAY, deadline=DAY)
+    assert "1 active client: acme (last seen" in str(raised.value)
+    assert "--lock-out 1" in str(raised.value)
+    with pytest.raises(NotYet):
+        waiting.wait(idle_for=30 * DAY, deadline=DAY, lock_out=2)
+    assert waiting.wait(idle_for=30 * DAY, deadline=DAY, lock_out=1) >= DAY
+
+
+def test_a_machine_that_slept_two_days_saw_nobody_and_that_proves_nothing(waiting: Waiting) -> None:
+    slept = False
+
+    def sleep(seconds: float) -> bool:
+        nonlocal slept
+        if not slept and waiting.fleet.now - waiting.began > HOUR:
+            slept = True
+            waiting.fleet.now += 2 * DAY
+        return waiting.fleet.pass_time(seconds)
+
+    run = waiting.fleet.run()
+    run.wait = sleep
+    wait_until_idle(
+        run,
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=24),
+        deadline=int(waiting.began) + 30 * DAY,
+        lock_out=None,
+        again=waiting.again.append,
+        clock=waiting.fleet.clock,
+    )
+    assert waiting.fleet.now - waiting.began == pytest.approx(3 * DAY, abs=300)
+
+
+@pytest.mark.parametrize("step", [-600, 600, 3600, -3600])
+def test_a_clock_that_is_set_shortens_the_wait_by_a_tick_or_two_at_most(waiting: Waiting, step: int) -> None:
+    """Daylight saving is none of UTC's business; who sets a clock by an hour all the same gains nothing."""
+    done = False
+
+    def set_clock(seconds: float) -> bool:
+        nonlocal done
+        if not done and waiting.fleet.now - waiting.began > HOUR:
+            done = True
+            waiting.fleet.now += step
+        return waiting.fleet.pass_time(seconds)
+
+    run = waiting.fleet.run()
+    run.wait = set_clock
+    wait_until_idle(
+        run,
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=6),
+        deadline=int(waiting.began) + 7 * DAY,
+        lock_out=None,
+        again=waiting.again.append,
+        clock=waiting.fleet.clock,
+    )
+    assert waiting.fleet.slept == pytest.approx(6 * HOUR, abs=180)
+
+
+def test_how_long_was_watched_survives_a_restart(waiting: Waiting) -> None:
+    run = waiting.fleet.run()
+    run.remember(observed=20 * HOUR)
+    wait_until_idle(
+        run,
+        {waiting.fleet.issuer},
+        idle_for=timedelta(hours=24),
+        deadline=int(waiting.began) + 7 * DAY,
+        lock_out=None,
+        again=waiting.again.append,
+        clock=waiting.fleet.clock,
+    )
+    assert waiting.fleet.slept == pytest.approx(4 * HOUR, abs=60)
