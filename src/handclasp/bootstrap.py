@@ -62,7 +62,10 @@ def open_channels(settings: Settings, say: Callable[[str], None]) -> list["Chann
     """Where notices go: the log (`say`), and whatever [watch] names. Raises InvalidInput for what names no place."""
     from handclasp.notice.log import LogChannel  # noqa: PLC0415
 
-    return [LogChannel(say), *(open_it(settings) for name, open_it in _CHANNELS.items() if getattr(settings.watch, name))]
+    return [
+        LogChannel(say),
+        *(open_it(settings) for name, open_it in _CHANNELS.items() if getattr(settings.watch, name)),
+    ]
 
 
 def practice(settings: Settings) -> "Practice":

@@ -1,7 +1,6 @@
 """A trail in a real registry, and somebody who can write the database but cannot sign."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,7 +82,7 @@ def ledger_at(path: Path) -> Ledger:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path) -> Ledger:
     """Ten entries and what signing adds, signed up to the ninth: 1 to 6, a checkpoint, its entry, three more, ..."""
     made = ledger_at(tmp_path / "registry.db")
     made.write(6)
@@ -91,4 +90,4 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.write(2)
     made.sign()
     made.write(1)
-    yield made
+    return made

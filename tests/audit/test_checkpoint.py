@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import closing
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_many_processes_at_once_make_one_key_and_no_checkpoint_twice(tmp_path: P
         assert len({each.public_key for each in stored}) == 1
         assert all(is_signed(each) for each in stored)
         assert [e.action for e in registry.audit()].count("audit.sign") == 1
-        gaps = [later.sequence - earlier.sequence for earlier, later in zip(stored, stored[1:], strict=False)]
+        gaps = [later.sequence - earlier.sequence for earlier, later in pairwise(stored)]
         assert min(gaps) >= 1
         assert registry.last_checkpoint() == stored[-1]
 

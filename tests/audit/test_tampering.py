@@ -35,7 +35,10 @@ def _deleted(entries: list[AuditEntry], at: int) -> list[AuditEntry]:
 
 def _swapped(entries: list[AuditEntry], at: int) -> list[AuditEntry]:
     one, other = entries[at - 1], entries[at % len(entries)]
-    swapped = {one.sequence: replace(other, sequence=one.sequence), other.sequence: replace(one, sequence=other.sequence)}
+    swapped = {
+        one.sequence: replace(other, sequence=one.sequence),
+        other.sequence: replace(one, sequence=other.sequence),
+    }
     return [swapped.get(each.sequence, each) for each in entries]
 
 
@@ -60,7 +63,7 @@ def test_any_forgery_up_to_the_last_checkpoint_is_found(kind: str, at: int, care
         forged = FORGERIES[kind](ledger.entries(), at)
         ledger.overwrite(rehashed(forged) if careful else forged)
         if thorough:
-            ledger.tamper(f"DELETE FROM checkpoint WHERE sequence >= {at}")
+            ledger.tamper(("DELETE FROM checkpoint WHERE sequence >= ?", (at,)))
         signed_change = at <= SIGNED
         if signed_change:
             assert ledger.verify(first, second).faults, "a checkpoint noted elsewhere shows it"
@@ -112,7 +115,10 @@ def test_a_removed_checkpoint_is_found_by_the_one_noted_elsewhere(ledger: Ledger
     [
         ("UPDATE checkpoint SET at = at + 1 WHERE sequence = 9", "the signature of the stored checkpoint at entry 9"),
         ("UPDATE checkpoint SET hash = 'ff' || substr(hash, 3) WHERE sequence = 9", "the signature of the stored"),
-        ("UPDATE checkpoint SET signature = '' WHERE sequence = 9", "the signature of the stored checkpoint at entry 9"),
+        (
+            "UPDATE checkpoint SET signature = '' WHERE sequence = 9",
+            "the signature of the stored checkpoint at entry 9",
+        ),
         ("UPDATE checkpoint SET signature = 'é' WHERE sequence = 9", "the signature of the stored checkpoint"),
         ("UPDATE checkpoint SET sequence = 8 WHERE sequence = 9", "the signature of the stored checkpoint at entry 8"),
         ("UPDATE checkpoint SET public_key = 'zz' WHERE sequence = 9", "at entry 9 is signed by another key"),

@@ -76,7 +76,9 @@ def withdrawn(registry: SqliteRegistry) -> set[tuple[str, ...]]:
         for each in standings
         if each.certificate.status is CertificateStatus.REVOKED
     }
-    found |= {("client", s.client.client_id, s.client.status) for s in registry.summaries() if s.client.status != "active"}
+    found |= {
+        ("client", s.client.client_id, s.client.status) for s in registry.summaries() if s.client.status != "active"
+    }
     return found | {("issuer", i.issuer_id) for i in registry.issuers() if i.status is IssuerStatus.RETIRED}
 
 

@@ -224,7 +224,7 @@ def test_another_key_under_a_keys_name_is_refused_before_anything_is_written(
 ) -> None:
     archive = taken(original)
     new = open_authority("new")
-    name = sorted(archive.keys)[0]
+    name = min(archive.keys)
     new.custody.keep(name, generate(KeyAlgorithm.P256))
     with pytest.raises(KeyUnavailable, match=name):
         bring_back(archive, new)

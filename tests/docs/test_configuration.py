@@ -3,14 +3,31 @@
 import dataclasses
 import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from handclasp.settings import AuthoritySettings, GatewaySettings, Settings, load
+from handclasp.duration import duration_text
+from handclasp.settings import (
+    AuditSettings,
+    AuthoritySettings,
+    GatewaySettings,
+    RotationSettings,
+    Settings,
+    WatchSettings,
+    load,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
-TABLES = {"": Settings, "authority": AuthoritySettings, "gateway": GatewaySettings}
+TABLES = {
+    "": Settings,
+    "authority": AuthoritySettings,
+    "gateway": GatewaySettings,
+    "rotation": RotationSettings,
+    "watch": WatchSettings,
+    "audit": AuditSettings,
+}
 
 
 def documented() -> dict[str, tuple[str, str]]:
@@ -23,12 +40,20 @@ def actual() -> dict[str, tuple[str, str]]:
     found = {}
     for table, kind in TABLES.items():
         for each in dataclasses.fields(kind):
-            if each.name in {"state", "authority", "gateway"}:
+            if each.name in {"state", *TABLES}:
                 continue
             variable = "_".join(part for part in ("HANDCLASP", table, each.name) if part).upper()
-            default = ",".join(each.default) if isinstance(each.default, tuple) else each.default
-            found[variable] = (each.name, "none" if default is None else str(default))
+            found[variable] = (each.name, _written(each.default))
     return found
+
+
+def _written(default: object) -> str:
+    """As a variable would have it."""
+    if isinstance(default, tuple):
+        return ",".join(default) or "none"
+    if isinstance(default, timedelta):
+        return duration_text(default)
+    return "none" if default is None else str(default)
 
 
 def test_every_setting_is_documented_with_its_variable_and_default() -> None:

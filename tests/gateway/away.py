@@ -14,11 +14,19 @@ class Line:
     """The line to the registry: `between` goes into `Running`. Shared by every connection of a gateway."""
 
     is_cut: bool = False
+    error: Exception = field(
+        default_factory=lambda: RegistryUnavailable(
+            "registry handclasp on db.internal does not answer: connection refused"
+        )
+    )
     #: calls that still get through before the line is cut
     left: int | None = None
+    #: every registry at its other end
+    reached: list["_Reached"] = field(default_factory=list)
 
     def between(self, registry: Registry) -> Registry:
         wrapped: Any = _Reached(registry, self)
+        self.reached.append(wrapped)
         return wrapped  # type: ignore[no-any-return]
 
     @contextmanager
@@ -34,7 +42,7 @@ class Line:
             self.left -= 1
             self.is_cut = self.is_cut or self.left < 0
         if self.is_cut:
-            raise RegistryUnavailable("registry handclasp on db.internal does not answer: connection refused")
+            raise self.error
 
 
 @dataclass

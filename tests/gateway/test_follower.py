@@ -6,7 +6,7 @@ import pytest
 
 from handclasp.authorizer.decision import Policy, Reason
 from handclasp.errors import GatewayFailed, InvalidInput
-from handclasp.gateway import follow
+from handclasp.gateway import follow, news
 from handclasp.registry.records import ClientStatus, IssuerStatus
 from tests.gateway.world import BUNDLE, World
 from tests.making import NOW
@@ -179,20 +179,20 @@ def test_a_retired_issuer_takes_all_its_certificates_with_it(world: World) -> No
 
 def test_a_trust_store_that_was_emptied_denies_everybody_within_seconds(world: World) -> None:
     world.truststore.publish(b"")
-    world.now += timedelta(seconds=follow.TRUST_POLL_SECONDS)
+    world.now += timedelta(seconds=news.TRUST_POLL_SECONDS)
     world.step()
     assert world.proxy.lets_in() == set()
     assert world.proxy.anchors == BUNDLE  # no proxy takes a file without anchors
 
     world.truststore.publish(BUNDLE)
-    world.now += timedelta(seconds=follow.TRUST_POLL_SECONDS)
+    world.now += timedelta(seconds=news.TRUST_POLL_SECONDS)
     world.settle()
     assert world.proxy.lets_in() == {acme(world)}
 
 
 def test_a_trust_store_that_is_no_pem_stops_the_follower_before_the_proxy_hears_of_it(world: World) -> None:
     world.truststore.publish(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    world.now += timedelta(seconds=follow.TRUST_POLL_SECONDS)
+    world.now += timedelta(seconds=news.TRUST_POLL_SECONDS)
     with pytest.raises(InvalidInput, match="trust store"):
         world.step()
     assert world.proxy.anchors == BUNDLE
@@ -200,7 +200,7 @@ def test_a_trust_store_that_is_no_pem_stops_the_follower_before_the_proxy_hears_
 
 def test_a_trust_store_that_was_extended_is_told(world: World) -> None:
     world.truststore.publish(BUNDLE + BUNDLE)
-    world.now += timedelta(seconds=follow.TRUST_POLL_SECONDS)
+    world.now += timedelta(seconds=news.TRUST_POLL_SECONDS)
     world.step()
     assert world.proxy.anchors == BUNDLE + BUNDLE
 

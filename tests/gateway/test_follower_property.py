@@ -83,7 +83,7 @@ class Following(RuleBasedStateMachine):
     def step(self) -> None:
         if not self.told:
             # A trust store somebody else replaced is seen when its time has come: here, always.
-            self.world.follower._trust_checked = 0
+            self.world.follower.source.trust_checked = 0
         self.world.step()
         self.told = True
 
@@ -93,7 +93,7 @@ class Following(RuleBasedStateMachine):
             assert self.world.proxy.may_let_in() <= self.world.should_pass()
 
     def teardown(self) -> None:
-        self.world.follower._trust_checked = 0
+        self.world.follower.source.trust_checked = 0
         self.world.settle()
         assert self.world.proxy.lets_in() == self.world.should_pass()
         for standing in self.world.registry.standings():

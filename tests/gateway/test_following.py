@@ -9,7 +9,7 @@ from cryptography import x509
 
 from handclasp.authority.establish import HierarchyPlan, make_intermediate, make_root
 from handclasp.authority.recording import certificate_record, issuer_record
-from handclasp.gateway import follow, server_renewal
+from handclasp.gateway import news, server_renewal
 from handclasp.pki.identity import subject
 from handclasp.pki.issuance import IssuingAuthority, issue, prepare
 from handclasp.pki.keys import KeyAlgorithm, generate
@@ -109,7 +109,7 @@ def _register_hierarchy(
 def test_a_trust_store_that_is_taken_away_refuses_everybody_until_it_is_back(
     own: Guarded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "TRUST_POLL_SECONDS", 1)
+    monkeypatch.setattr(news, "TRUST_POLL_SECONDS", 1)
     at = own.deployment
     file = at.state / at.settings.truststore.removeprefix("file:")
     kept = file.read_bytes()

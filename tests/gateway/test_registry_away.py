@@ -9,7 +9,9 @@ import pytest
 from handclasp.authority.revoke import revoke_client
 from handclasp.authorizer.decision import Reason
 from handclasp.errors import RegistryUnavailable
-from handclasp.gateway.follow import ASK_AGAIN_SECONDS, Contact, Follower
+from handclasp.gateway.follow import Follower
+from handclasp.gateway.news import ASK_AGAIN_SECONDS, Contact
+from handclasp.registry.memory import MemoryRegistry
 from handclasp.registry.records import RevocationReason
 from tests.gateway.away import Line
 from tests.gateway.deployment import Deployment, Running, now, until
@@ -138,6 +140,29 @@ def test_a_registry_that_is_back_with_nothing_new_lifts_the_refusal(world: Dista
         assert world.proxy.lets_in() == set()
     world.pass_time(ASK_AGAIN_SECONDS)
     assert world.proxy.lets_in() == {acme}
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_a_server_that_comes_back_without_a_certificate_lets_it_in_no_more(away: bool, world: Distant) -> None:
+    """A database put back to an earlier state: no list of changes names what is gone from it."""
+    earlier = MemoryRegistry()
+    earlier.load(world.registry.snapshot())
+    forgotten = world.enrol("forgotten")
+    world.settle()
+    assert world.proxy.lets_in() == {forgotten}
+    assert world.registry.revision() > earlier.revision()
+    with world.line.cut():
+        if away:
+            world.pass_time(1)
+        world.line.reached[0].registry = earlier
+        world.registry = earlier
+    if away:  # it may have gone on to any number by now
+        for number in range(5):
+            world.enrol(f"other-{number}")
+    world.pass_time(ASK_AGAIN_SECONDS)
+    assert forgotten not in world.proxy.may_let_in()
+    world.settle()
+    assert world.proxy.lets_in() == world.should_pass()
 
 
 @pytest.mark.parametrize("calls", range(5))

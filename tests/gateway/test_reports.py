@@ -4,14 +4,18 @@ import os
 import signal
 import socket
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from handclasp.authority.revoke import revoke_client, suspend_client
+from handclasp.errors import RegistryBusy
 from handclasp.gateway import report
 from handclasp.registry.fleet import Gateway
+from handclasp.registry.port import Registry
 from handclasp.registry.records import RevocationReason
+from tests.gateway.away import Line
 from tests.gateway.callers import Caller, Closed
 from tests.gateway.conftest import Guarded, running_gateway
 from tests.gateway.deployment import Deployment, Running, until
@@ -195,6 +199,36 @@ def test_a_writer_that_takes_its_time_delays_reports_and_nothing_else(own: Guard
         until(lambda: _logged(at, own.friend) == 50, "logged")
         assert own.running.error is None
     until(lambda: _requests(at, own.friend) == 50, "told")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RegistryBusy("registry was held by another process for 60 seconds"), "was held by another process"),
+        (ValueError("nobody thought of that"), "ValueError: nobody thought of that"),
+    ],
+)
+def test_a_report_that_fails_is_said_once_tried_again_and_never_ends_the_gateway(
+    error: Exception, words: str, deployment: Deployment
+) -> None:
+    at = deployment
+    friend = at.enrol("friend")
+    line = Line(error=error)
+    opened = count()
+
+    def only_the_writer(registry: Registry) -> Registry:
+        return line.between(registry) if next(opened) else registry
+
+    with Running(at, between=only_the_writer) as running:
+        until(lambda: at.reported() is not None, "reports")
+        with line.cut():
+            at.let_in(friend)
+            until(lambda: len(line.reached) >= 3, "tried again")
+            assert at.status(friend) == 200
+            assert len([said for said in running.said if words in said]) == 1
+        until(lambda: _requests(at, friend) == _logged(at, friend) >= 2, "told")
+        assert running.error is None
+        assert len(running.said) == 1
 
 
 def _missing() -> Gateway:

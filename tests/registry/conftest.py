@@ -61,3 +61,16 @@ def sqlite(database: Path) -> Iterator[SqliteRegistry]:
     made = SqliteRegistry(database)
     yield made
     made.close()
+
+
+@pytest.fixture
+def postgres(postgresql_url: str) -> Iterator[PostgresqlRegistry]:
+    with closing(PostgresqlRegistry(postgresql_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres_too(postgresql_url: str) -> Iterator[PostgresqlRegistry]:
+    """A second one on the database of `postgres`."""
+    with closing(PostgresqlRegistry(postgresql_url)) as made:
+        yield made

@@ -49,11 +49,20 @@ class Fleet:
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.now, UTC)
 
-    def report(self, gateway_id: str, *, server_issuer: str = "", environments: tuple[str, ...] | None = None) -> None:
+    def report(
+        self,
+        gateway_id: str,
+        *,
+        server_issuer: str = "",
+        environments: tuple[str, ...] | None = None,
+        started_at: int = 0,
+    ) -> None:
         """One gateway's report; from now on it goes on reporting while time passes."""
         self.live.add(gateway_id)
         self.trusts.setdefault(gateway_id, set())
-        report = Gateway(gateway_id, f"{gateway_id}:8443", "localhost", environments, 1, "", server_issuer, "", 0)
+        report = Gateway(
+            gateway_id, f"{gateway_id}:8443", "localhost", environments, 1, "", server_issuer, "", started_at
+        )
         with self.registry.change() as change:
             change.report_gateway(report)
 

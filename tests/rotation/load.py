@@ -1,6 +1,6 @@
 """Twenty clients in a process of their own, each calling without pause, each reading its files when they are new.
 
-    python -m tests.rotation.load STATE PORT RATE NAME...
+    python -m tests.rotation.load FOLDER PORT RATE NAME...
 
 A client keeps its connection while its certificate is the newest, and opens another when the `..data` link points
 to another generation. It prints one JSON line at the end (SIGTERM): requests, what was refused or failed, and which
@@ -24,7 +24,7 @@ _TIMEOUT = 15
 
 @dataclass
 class Client:
-    """One caller, `STATE/clients/NAME` its files."""
+    """One caller, `FOLDER/NAME` its files."""
 
     name: str
     folder: Path
@@ -68,7 +68,7 @@ class Client:
             self.failures.append(f"{time.time():.3f} {self.name}: {answer.status} {body[:80]!r}")
 
 
-def main(state: str, port: str, rate: str, *names: str) -> None:
+def main(folder: str, port: str, rate: str, *names: str) -> None:
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -77,7 +77,7 @@ def main(state: str, port: str, rate: str, *names: str) -> None:
 
     signal.signal(signal.SIGTERM, on_signal)
     pause = len(names) / float(rate)
-    clients = [Client(name, Path(state) / "clients" / name, int(port), pause) for name in names]
+    clients = [Client(name, Path(folder) / name, int(port), pause) for name in names]
     threads = [threading.Thread(target=client.run, args=(stop,)) for client in clients]
     begun = time.monotonic()
     for thread in threads:

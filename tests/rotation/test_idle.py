@@ -200,3 +200,49 @@ def test_how_long_was_watched_survives_a_restart(waiting: Waiting) -> None:
         clock=waiting.fleet.clock,
     )
     assert waiting.fleet.slept == pytest.approx(4 * HOUR, abs=60)
+
+
+def looked_at(waiting: Waiting, idle_for: int) -> str:
+    """What a run that does not sit it out says; "" when it is done."""
+    run = waiting.fleet.run()
+    run.patient = False
+    try:
+        wait_until_idle(
+            run,
+            {waiting.fleet.issuer},
+            idle_for=timedelta(seconds=idle_for),
+            deadline=int(waiting.began) + 7 * DAY,
+            lock_out=None,
+            again=waiting.again.append,
+            clock=waiting.fleet.clock,
+        )
+    except NotYet as waits:
+        return str(waits)
+    return ""
+
+
+def test_looked_at_now_and_then_the_gateways_have_watched_meanwhile(waiting: Waiting) -> None:
+    fleet = waiting.fleet
+    fleet.report("edge-1", server_issuer="new")
+    for _ in range(5):
+        assert looked_at(waiting, 6 * HOUR) == "nobody is seen with an old certificate; watching"
+        fleet.pass_time(HOUR)
+    fleet.pass_time(HOUR + 60)
+    assert looked_at(waiting, 6 * HOUR) == ""
+
+
+def test_what_a_gateway_slept_through_meanwhile_is_not_counted(waiting: Waiting) -> None:
+    fleet = waiting.fleet
+    fleet.report("edge-1", server_issuer="new", started_at=1_000)
+    assert looked_at(waiting, 6 * HOUR) != ""
+    fleet.pass_time(2 * DAY)
+    fleet.report("edge-1", server_issuer="new", started_at=1_000 + 2 * DAY - HOUR)
+    assert looked_at(waiting, 6 * HOUR) != ""
+    fleet.pass_time(5 * HOUR + 60)
+    assert looked_at(waiting, 6 * HOUR) == ""
+
+
+def test_without_gateways_only_the_time_somebody_looked_counts(waiting: Waiting) -> None:
+    assert looked_at(waiting, 6 * HOUR) != ""
+    waiting.fleet.pass_time(DAY)
+    assert looked_at(waiting, 6 * HOUR) != ""

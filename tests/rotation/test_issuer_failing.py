@@ -1,4 +1,4 @@
-"""Rotate the issuer while the registry, the delivery, the trust store or the custody fails once: resumed, the same end."""
+"""Rotate the issuer while registry, delivery, trust store or custody fail once: resumed, it comes to the same end."""
 
 import shutil
 from collections.abc import Iterator
@@ -64,10 +64,10 @@ class FailingStory(Story):
     def open(self) -> Authority:
         authority = super().open()
         fault = self.fault
-        authority.registry = FaultyRegistry(authority.registry, fault, RegistryUnavailable)  # type: ignore[assignment]
-        authority.custody = Faulty(authority.custody, fault, KeyUnavailable)  # type: ignore[assignment]
-        authority.delivery = Faulty(authority.delivery, fault, DeliveryFailed)  # type: ignore[assignment]
-        authority.truststore = Faulty(authority.truststore, fault, TruststoreRejected)  # type: ignore[assignment]
+        authority.registry = FaultyRegistry(authority.registry, fault, RegistryUnavailable)
+        authority.custody = Faulty(authority.custody, fault, KeyUnavailable)
+        authority.delivery = Faulty(authority.delivery, fault, DeliveryFailed)
+        authority.truststore = Faulty(authority.truststore, fault, TruststoreRejected)
         return authority
 
 
@@ -88,16 +88,17 @@ def resumed(folder: Path, chosen: dict[str, Any], number: int) -> tuple[bool, ob
         try:
             story.rotate()
             break
-        except HandclaspError as error:
+        except HandclaspError:
             struck = True
-            assert "operation" in (error.hint or "operation")
     calls = story.fault.calls
     story.fault = Fault(0)
     return struck or calls >= number, Story(folder, **chosen).end()
 
 
+@pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("chosen", KINDS.values(), ids=KINDS.keys())
-def test_it_is_resumed_to_the_same_end(prepared: Path, tmp_path: Path, chosen: dict[str, Any]) -> None:
+def test_it_is_resumed_to_the_same_end(prepared: Path, tmp_path: Path, chosen: dict[str, Any], stride: int) -> None:
+    """A fault at every call, or at every `stride`-th."""
     shutil.copytree(prepared, tmp_path / "state", symlinks=True)
     undisturbed = Story(tmp_path / "state", **chosen)
     undisturbed.rotate()
@@ -113,5 +114,5 @@ def test_it_is_resumed_to_the_same_end(prepared: Path, tmp_path: Path, chosen: d
         shutil.rmtree(folder)
         if not came_so_far:
             break
-        number += 1
+        number += stride
     assert number > 100

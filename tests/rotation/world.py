@@ -8,12 +8,19 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
+from handclasp.authority.enrol import Enrolment, enrol
+from handclasp.authority.handover import hand_over
+from handclasp.bootstrap import open_registry
+from handclasp.cli.context import Session
+from handclasp.pki.identity import client_id
+from handclasp.registry.records import CertificateStatus
+from handclasp.settings import load
 from tests.gateway.deployment import command, environ, free_port, handclasp, until
 from tests.gateway.service import Service
 
@@ -28,13 +35,27 @@ class World:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    state_name: str = "state"
+    #: HANDCLASP_* for every command
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> Path:
-        return self.folder / "state"
+        return self.folder / self.state_name
+
+    def elsewhere(self) -> "World":
+        """Another machine's state folder, with a gateway of its own on the same four URLs."""
+        shared = {
+            "HANDCLASP_CUSTODY": f"file:{self.state / 'pki'}",
+            "HANDCLASP_TRUSTSTORE": f"file:{self.state / 'truststore.pem'}",
+            "HANDCLASP_DELIVERY": f"file:{self.state / 'clients'}",
+        }
+        other = World(self.folder, state_name="elsewhere", variables=self.variables | shared)
+        other.state.mkdir(mode=0o700)
+        return other
 
     def do(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = handclasp(self.state, *arguments)
+        done = handclasp(self.state, *arguments, **self.variables)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -47,7 +68,11 @@ class World:
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command(self.state, *arguments), stdout=pipe, stderr=pipe, text=True, env=environ(PYTHONUNBUFFERED="1")
+            command(self.state, *arguments),
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            env=environ(PYTHONUNBUFFERED="1", **self.variables),
         )
 
     def keep_a_copy(self, name: str) -> Path:
@@ -69,8 +94,9 @@ class World:
 
     def issuers_of(self, name: str) -> list[str]:
         """Whose certificates a client holds that are active."""
-        shown = self.json("client", "show", name)["certificates"]
-        return [each["issuer_id"] for each in shown if each["status"] == "active"]
+        with closing(open_registry(load(self.state, self.variables))) as registry:
+            held = registry.certificates(name)
+        return [each.issuer_id for each in held if each.status is CertificateStatus.ACTIVE]
 
     @property
     def passphrase_file(self) -> str:
@@ -80,37 +106,43 @@ class World:
         (self.folder / "root.pass").write_text("correct horse\n")
         (self.folder / "root.pass").chmod(0o600)
         self.do("init", "--root-passphrase-file", self.passphrase_file)
-        for name in NAMES:
-            self.do("client", "add", name, "--environment", "prod", "--application", "shop")
+        with closing(Session(os.fspath(self.state))) as session:
+            session.settings = load(self.state, self.variables)
+            ports: dict[str, Any] = {"registry": session.registry, "now": session.now}
+            issuing = {"custody": session.custody, "practice": session.practice, "actor": session.actor, **ports}
+            for name in NAMES:
+                issued = enrol(Enrolment(client_id(name), "prod", "shop"), **issuing)
+                hand_over(issued, [session.delivery], **ports)
 
     @contextmanager
-    def serving(self, *options: str) -> Iterator[None]:
-        """`handclasp up` in front of a service, until the block ends."""
-        ready = self.folder / "ready"
+    def serving(self, *command_line: str) -> "Iterator[subprocess.Popen[str]]":
+        """`handclasp up`, or another command that serves, in front of a service, until the block ends."""
+        ready = self.folder / f"ready-{self.state_name}"
         with Service() as service:
             up = self.start(
-                "up",
+                *(command_line or ("up",)),
                 "--upstream",
                 service.url,
                 "--listen",
                 f"127.0.0.1:{self.port}",
                 "--ready-file",
                 str(ready),
-                *options,
             )
             try:
                 until(lambda: ready.exists() or up.poll() is not None, "the gateway serves", 60)
                 assert up.poll() is None, up.communicate()[1]
-                yield
+                yield up
             finally:
-                up.send_signal(signal.SIGTERM)
+                if up.poll() is None:
+                    up.send_signal(signal.SIGTERM)
                 up.communicate(timeout=30)
 
     @contextmanager
     def called(self, names: list[str] = NAMES, rate: int = RATE) -> "Iterator[dict[str, Any]]":
         """Clients calling while the block runs; what they tell at the end is in the dictionary after it."""
         report: dict[str, Any] = {}
-        line = [sys.executable, "-m", "tests.rotation.load", str(self.state), str(self.port), str(rate), *names]
+        clients = self.variables.get("HANDCLASP_DELIVERY", f"file:{self.state / 'clients'}").removeprefix("file:")
+        line = [sys.executable, "-m", "tests.rotation.load", clients, str(self.port), str(rate), *names]
         root = Path(__file__).parents[2]
         path = f"{environ()['PYTHONPATH']}:{root}"
         callers = subprocess.Popen(

@@ -146,3 +146,22 @@ def test_a_crl_ends_at_its_next_update(encoding: Encoding) -> None:
 def test_what_is_no_crl_is_said() -> None:
     with pytest.raises(InvalidInput, match=r"root\.crl is not a CRL"):
         crl_ending(b"nothing", "root.crl")
+
+
+def test_a_crl_that_never_ends_is_said() -> None:
+    """RFC 5280 5.1.2.5 demands nextUpdate; no library makes one without, so it is cut out of the DER."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(root().certificate.subject)
+    made = builder.last_update(NOW).next_update(NOW + timedelta(days=7)).sign(root().key, SHA256)
+    der = made.public_bytes(Encoding.DER)
+    signed = made.tbs_certlist_bytes
+    time = b"\x17\x0d" + f"{NOW + timedelta(days=7):%y%m%d%H%M%SZ}".encode()
+    assert signed[1] < 0x80
+    content = signed[2:].replace(time, b"")
+    shorter = b"\x30" + _length(len(content)) + content
+    rest = der[der.index(signed) + len(signed) :]
+    with pytest.raises(InvalidInput, match="without nextUpdate"):
+        crl_ending(b"\x30" + _length(len(shorter) + len(rest)) + shorter + rest, "root.crl")
+
+
+def _length(size: int) -> bytes:
+    return bytes([size]) if size < 0x80 else b"\x81" + bytes([size])

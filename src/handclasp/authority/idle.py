@@ -1,6 +1,7 @@
 """Wait until nobody uses the old issuers' certificates any more: the gateways' sightings are the evidence.
 
-Time that nobody observed does not count: while the machine was asleep nobody was seen, and that proves nothing.
+Time that nobody observed does not count: while a gateway's machine was asleep it saw nobody, and that proves nothing.
+A gateway says since when it is awake, and that moves on by as long as it slept (see `registry.fleet.Gateway`).
 """
 
 from collections.abc import Callable, Iterator, Set
@@ -41,8 +42,7 @@ def wait_until_idle(
     """
     needed = idle_for.total_seconds()
     tick = min(max(needed / 20, _SHORTEST), _LONGEST)
-    observed = float(run.state.get("observed", 0))
-    remembered = observed
+    observed = remembered = float(run.state.get("observed", 0)) + _watched_without_us(run)
     before = run.registry.now()
     told = ""
     while True:
@@ -62,13 +62,32 @@ def wait_until_idle(
             _at_the_deadline(run, old, lock_out, epoch(clock()), since=int(now - needed))
             return
         said = _words(in_use, servers)
+        if not run.patient:
+            _remember(run, observed)
+            raise NotYet(said)
         if said != told:
             run.tell(said, in_use=sorted({h.client.client_id for h in in_use}))
             told = said
         if abs(observed - remembered) >= _REMEMBERED_EVERY:
             remembered = observed
-            run.remember(observed=int(observed))
+            _remember(run, observed)
         run.sleep(tick)
+
+
+def _remember(run: Run, observed: float) -> None:
+    awake = {gateway.gateway_id: gateway.started_at for gateway in live_gateways(run.registry)[0]}
+    run.remember(observed=int(observed), watched_at=run.registry.now(), awake=awake)
+
+
+def _watched_without_us(run: Run) -> float:
+    """How long every gateway that lives has been awake since this operation was last worked on, in seconds."""
+    live, _ = live_gateways(run.registry)
+    since = run.state.get("watched_at")
+    if since is None or not live:
+        return 0.0
+    awake: dict[str, int] = run.state.get("awake", {})
+    slept = [max(0, gateway.started_at - awake.get(gateway.gateway_id, gateway.started_at)) for gateway in live]
+    return max(0.0, float(run.registry.now() - since - max(slept)))
 
 
 def _at_the_deadline(run: Run, old: Set[str], lock_out: int | None, now: int, *, since: int) -> None:

@@ -31,13 +31,17 @@ class NotYet(Exception):
 
 @dataclass
 class Run:
-    """One leased run. `wait` sleeps so many seconds and is true when the run is to stop; `report` gets what happens."""
+    """One leased run. `wait` sleeps so many seconds and is true when the run is to stop; `report` gets what happens.
+
+    One that is not `patient` does not sit out what takes hours: its step ends with NotYet, and is looked at again.
+    """
 
     registry: Registry
     operation: Operation
     actor: str
     wait: Callable[[float], bool]
     report: Callable[[Event], None] = lambda _: None
+    patient: bool = True
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -169,7 +173,10 @@ def begin(
 
 
 def take_up(operation_id: str, *, registry: Registry, actor: str) -> Operation:
-    """The lease of an unfinished operation. Raises NotRegistered, LeaseHeld, TransitionRefused when it is over."""
+    """The lease of an unfinished operation. Raises NotRegistered, LeaseHeld, TransitionRefused when it is over.
+
+    It is in the audit trail, but for one that waits: that is looked at again and again, and nothing changes by it.
+    """
     with registry.change() as change:
         known = change.operation(operation_id)
         if known.status in {OperationStatus.DONE, OperationStatus.ABANDONED}:
@@ -271,13 +278,14 @@ def _taken(change: Change, operation: Operation, actor: str) -> Operation:
         waiting_for=None,
     )
     change.save_operation(taken)
-    change.record(
-        at=now,
-        actor=actor,
-        action="operation.resume",
-        subject=operation.operation_id,
-        details=details(kind=operation.kind, step=operation.step),
-    )
+    if operation.status is not OperationStatus.WAITING:
+        change.record(
+            at=now,
+            actor=actor,
+            action="operation.resume",
+            subject=operation.operation_id,
+            details=details(kind=operation.kind, step=operation.step),
+        )
     return taken
 
 

@@ -47,10 +47,11 @@ def compare(archive: Archive, *, registry: Registry | None, custody: Custody) ->
 
     Raises AlreadyEstablished for another authority's backup, KeyUnavailable where another key has a key's name.
     """
+    difference = Difference()
+    if registry is not None:
+        difference = _merged(archive.tables(), Tables.of(registry.snapshot())).difference
     _refuse_other_keys(archive, custody)
-    if registry is None:
-        return Difference()
-    return _merged(archive.tables(), Tables.of(registry.snapshot())).difference
+    return difference
 
 
 def is_living(registry: Registry) -> bool:

@@ -72,11 +72,12 @@ def before_retry(operation: Operation, registry: Registry) -> None:
             change.save_operation(replace(known, state=json.dumps(state | {_SINCE: change.now()}, sort_keys=True)))
 
 
-def count_defect(operation: Operation, error: str, registry: Registry) -> None:
-    """An error that is none of ours was not counted by the run: without this it would be retried for ever."""
+def count_failure(operation: Operation, error: str, registry: Registry) -> None:
+    """Count what the run did not: it had no steps, or met a defect. Without this it would be retried for ever."""
     with registry.change() as change:
         known = change.operation(operation.operation_id)
-        if known.holder is None and known.status is OperationStatus.OPEN:
+        uncounted = known.attempts == operation.attempts and known.status is OperationStatus.OPEN
+        if uncounted and known.holder is None:
             now = change.now()
             change.save_operation(replace(known, attempts=known.attempts + 1, error=error, updated_at=now))
 

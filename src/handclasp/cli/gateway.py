@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog=example("handclasp gateway run --upstream http://127.0.0.1:3000", "handclasp gateway check"))
 def gateway() -> None:
-    """Run Envoy with what the registry says, or look at the configuration it gets."""
+    """Run Envoy with what the registry says, see which gateways report, or look at the configuration it gets."""
 
 
 @gateway.command(epilog=example("handclasp gateway run --upstream http://127.0.0.1:3000 --listen 0.0.0.0:8443"))
@@ -47,6 +47,25 @@ def run(
 
     with stopping_on_signals() as stop:
         serve_session(session, stop, on_ready, ready_file)
+
+
+@gateway.command(name="list", epilog=example("handclasp gateway list", "handclasp gateway list --json"))
+@json_option
+@click.pass_obj
+def list_gateways(session: "Session", as_json: bool) -> None:
+    """List the gateways that report to the registry, and how far behind each is.
+
+    Columns: gateway, address, the revision it really serves, how many revisions that is behind, seconds since its last
+    report (more than 15 is silent), the environments it admits, the issuer of its server certificate, since when.
+    """
+    from handclasp.cli.gateway_views import COLUMNS, gateway_row, gateways_json  # noqa: PLC0415
+    from handclasp.cli.output import show_json_array, show_rows  # noqa: PLC0415
+
+    if as_json:
+        show_json_array(gateways_json(session.registry))
+        return
+    revision = session.registry.revision()
+    show_rows(COLUMNS, (gateway_row(each, revision) for each in session.registry.gateways()))
 
 
 @gateway.command(epilog=example("handclasp gateway config --upstream http://127.0.0.1:3000 > envoy.json"))

@@ -47,19 +47,18 @@ def open_target(
     with ExitStack() as stack:
         if not dry_run:
             stack.enter_context(_nobody_else(session))
-        registry, is_damaged = None, False
-        difference = compare(archive, registry=None, custody=session.custody)
+        is_damaged = False
         try:
             registry = _opened(session)
-            if registry is not None:
-                if not dry_run:
-                    refuse_while_gateways_run(registry)
-                difference = compare(archive, registry=registry, custody=session.custody)
+            if registry is not None and not dry_run:
+                refuse_while_gateways_run(registry)
+            difference = compare(archive, registry=registry, custody=session.custody)
         except RegistryDamaged as error:
             _let_go(session)
             if not may_replace:
                 raise _unreadable(error) from error
             registry, is_damaged = None, True
+            difference = compare(archive, registry=None, custody=session.custody)
         living = registry is not None and is_living(registry)
         yield Target(registry, is_damaged, living, may_replace, difference, note)
 

@@ -30,3 +30,26 @@ def asked_passphrase(*, twice: bool = True) -> bytes:
         )
     text = click.prompt("Root passphrase", hide_input=True, confirmation_prompt=twice, err=True)
     return str(text).encode()
+
+
+class RootPassphrase:
+    """Asked for once, and forgotten when it has been used: what waits for days must not hold it."""
+
+    def __init__(self, file: str | None) -> None:
+        self._file = file
+        self._held: bytes | None = None
+
+    def look(self) -> bytes:
+        """To try it. Raises InvalidInput when there is neither a file nor a terminal."""
+        if self._held is None:
+            found = given_passphrase(self._file, None)
+            self._held = asked_passphrase(twice=False) if found is None else found
+        return self._held
+
+    def __call__(self) -> bytes:
+        """To use it, which is the last time."""
+        found, self._held = self.look(), None
+        return found
+
+    def __repr__(self) -> str:
+        return "RootPassphrase()"

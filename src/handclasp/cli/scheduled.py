@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from handclasp.authority.operation import Run, begin, perform, take_up
-from handclasp.authority.retry import RetryPolicy, Verdict, before_retry, count_defect, give_up, verdict
+from handclasp.authority.retry import RetryPolicy, Verdict, before_retry, count_failure, give_up, verdict
 from handclasp.cli.boundary import words
 from handclasp.cli.context import Session
 from handclasp.errors import HandclaspError, Interrupted, LeaseHeld
@@ -55,11 +55,12 @@ def tick(ticking: Ticking, parts: Iterable[str]) -> list[Outcome]:
 
 
 def seconds_to_retry(session: Session) -> int | None:
-    """When the first of the failing operations is to be tried again; None when there is none."""
+    """When the first of the failing operations is to be tried again or given up; None when there is none."""
     now, policy = session.registry.now(), _policy(session)
-    failing = [each for each in session.registry.operations(unfinished=True) if each.status is OperationStatus.OPEN]
-    verdicts = [verdict(each, now, policy) for each in failing]
-    return min((seconds for what, seconds in verdicts if what not in {Verdict.LEAVE, Verdict.RUN}), default=None)
+    # Each try is counted, so that this comes to an end; what was only interrupted is the next run's.
+    failing = [each for each in session.registry.operations(unfinished=True) if each.attempts]
+    verdicts = [verdict(each, now, policy) for each in failing if each.status is OperationStatus.OPEN]
+    return min((seconds for what, seconds in verdicts if what is not Verdict.LEAVE), default=None)
 
 
 def _outcome(part: str, ticking: Ticking) -> Outcome:
@@ -104,11 +105,9 @@ def _go_on(ticking: Ticking, operation: Operation, done: list[str], failed: list
         done.append(f"{named} is {ended.status.value}" + (f": {ended.waiting_for}" if ended.waiting_for else ""))
     except (LeaseHeld, Interrupted):  # somebody else goes on with it, or the next tick does
         return
-    except HandclaspError as error:
-        failed.append(f"{named} failed: {error}")
-    except Exception as error:
-        count_defect(operation, words(error)[0], session.registry)
-        raise
+    except Exception as error:  # a defect too: it is counted like any other failure, and the next operation tried
+        count_failure(operation, words(error)[0], session.registry)
+        failed.append(f"{named} failed: {words(error)[0]}")
 
 
 def _clients(ticking: Ticking) -> str | None:

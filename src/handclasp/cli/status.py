@@ -24,10 +24,12 @@ _GATEWAY_STATUS = Path("gateway/status.json")
 @json_option
 @click.pass_obj
 def status(session: Session, as_json: bool) -> None:
-    """Tell how things stand: issuers, trust store, clients, certificates, gateway.
+    """Tell how things stand: issuers, trust store, clients, certificates, the gateway here and all that report.
 
     Exits 0 whatever it has to tell; `handclasp ca verify` is the command that judges.
     """
+    from handclasp.cli.gateway_views import gateway_line  # noqa: PLC0415
+
     facts = _facts(session)
     if as_json:
         show_json(facts)
@@ -43,8 +45,9 @@ def status(session: Session, as_json: bool) -> None:
             ("clients", _counted(facts["clients"])),
             ("certificates", _counted(facts["certificates"])),
             ("expire soon", f"{facts['expiring_soon']} within {_SOON.days} days"),
-            ("gateway", _gateway_line(facts["gateway"])),
             ("revision", facts["revision"]),
+            ("gateway here", _gateway_line(facts["gateway"])),
+            *((f"gateway {each['id']}", gateway_line(each)) for each in facts["gateways"]),
         ]
     )
 
@@ -57,6 +60,8 @@ def _facts(session: Session) -> dict[str, Any]:
         return facts
     if not issuers:
         return facts
+    from handclasp.cli.gateway_views import gateways_json  # noqa: PLC0415
+
     clients = Counter(summary.client.status.value for summary in session.registry.summaries())
     certificates, expiring = _certificates(session)
     return facts | {
@@ -70,6 +75,7 @@ def _facts(session: Session) -> dict[str, Any]:
         "certificates": dict(certificates),
         "expiring_soon": expiring,
         "revision": session.registry.revision(),
+        "gateways": gateways_json(session.registry),
     }
 
 

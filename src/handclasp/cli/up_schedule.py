@@ -42,6 +42,24 @@ class Sleeper:
         return self._wall() - self._monotonic()
 
 
+class Agenda:
+    """Which of its parts a tick is to do."""
+
+    def __init__(self, parts: Sequence[str], sleeper: Sleeper, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._parts, self._sleeper, self._monotonic = parts, sleeper, monotonic
+        self._watched = -_WATCH_SECONDS
+
+    def due(self) -> list[str]:
+        now = self._monotonic()
+        left_out = set(_NEED_REPORTS) if self._sleeper.was_asleep() else set()
+        if now - self._watched < _WATCH_SECONDS:
+            left_out.add("watch")
+        due = [part for part in self._parts if part not in left_out]
+        if "watch" in due:
+            self._watched = now
+        return due
+
+
 @contextmanager
 def scheduling(session: Session, stop: Stop, *, pause: float = TICK_SECONDS) -> Iterator[None]:
     """Tick until `stop` is set; the block ends when the threads have, or have had their time for it."""
@@ -60,17 +78,9 @@ def scheduling(session: Session, stop: Stop, *, pause: float = TICK_SECONDS) -> 
 
 
 def _keep_ticking(session: Session, stop: Stop, parts: Sequence[str], pause: float) -> None:
-    sleeper, said = Sleeper(), Said()
-    watched = -_WATCH_SECONDS
+    agenda, said = Agenda(parts, Sleeper()), Said()
     while not stop.wait(pause):
-        due = set(parts)
-        if sleeper.was_asleep():
-            due -= _NEED_REPORTS
-        if time.monotonic() - watched < _WATCH_SECONDS:
-            due.discard("watch")
-        if "watch" in due:
-            watched = time.monotonic()
-        _tick_once(session, stop, [part for part in parts if part in due], said)
+        _tick_once(session, stop, agenda.due(), said)
 
 
 def _tick_once(session: Session, stop: Stop, parts: Sequence[str], said: "Said") -> None:

@@ -9,46 +9,24 @@ knew for a time of grace, and refuses everybody after it. When the registry is b
 in before the first request passes.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from hashlib import sha256
 
 from handclasp.authorizer.decision import Policy, Reason
-from handclasp.errors import RegistryUnavailable
 from handclasp.gateway.issuer_trust import issuer_trust
+from handclasp.gateway.news import Contact, Source, Trust, elapsed
 from handclasp.gateway.proxy import Proxy
 from handclasp.gateway.table import Table
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.port import Registry
-from handclasp.registry.records import Issuer
 from handclasp.truststore.port import Truststore
 
 #: A changed data version costs 6 us to see: the registry is asked this often.
 POLL_SECONDS = 0.02
-#: A trust store replaced by somebody else, without a change in the registry, is noticed within this.
-TRUST_POLL_SECONDS = 5
 #: Denials that a loaded table need not be rewritten for: the kill list carries them.
 MAX_KILLS = 256
-#: A registry that did not answer is asked again after so long: the attempt itself may take its time.
-ASK_AGAIN_SECONDS = 1.0
-#: Linux has a clock that nobody sets and that goes on while the machine sleeps.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Seconds on a clock that nobody sets; where there is such a clock, a suspended machine's time counts."""
-    return time.clock_gettime(_CLOCK)
-
-
-class Contact(StrEnum):
-    """With the registry. `lost`: decided with what was known last; `refusing`: lost for so long that nobody passes."""
-
-    FOLLOWED = "followed"
-    LOST = "lost"
-    REFUSING = "refusing"
 
 
 @dataclass
@@ -69,8 +47,9 @@ class Follower:
     def __post_init__(self) -> None:
         self._table = Table(self.policy)
         self._revision = 0
+        self.source = Source(self.registry, self.truststore, self.monotonic, self.grace)
+        #: the anchors the proxy was told of
         self._bundle: bytes | None = None
-        self._trust_checked = 0
         #: what the table that was loaded last says of each fingerprint
         self._said: dict[str, Reason] = {}
         #: whom it lets in, and whom the one before it does, which acts until the last is in force
@@ -80,10 +59,6 @@ class Follower:
         self._kills: dict[str, Reason] | None = {}
         self._stale = True
         self._settled = False
-        #: something was said to have changed, and has not been read yet
-        self._unread = False
-        self._contact = Contact.FOLLOWED
-        self._answered_at = self._ask_again_at = self.monotonic()
         #: when the last table was written, and from when on the next one may be; by a clock that nobody sets
         self._loaded = self._next_table = 0.0
 
@@ -104,12 +79,12 @@ class Follower:
 
     @property
     def contact(self) -> Contact:
-        return self._contact
+        return self.source.contact
 
     @property
     def allowed(self) -> int:
         """How many certificates pass now."""
-        if self._contact is Contact.REFUSING:
+        if self.source.contact is Contact.REFUSING:
             return 0
         return sum(1 for entry in self._table.entries.values() if entry.allow)
 
@@ -123,7 +98,7 @@ class Follower:
         changed = self._table.advance(now)
         changed |= self._take_in(moment, now)
         self._stale = self._stale or self._needs_table(changed)
-        if self._contact is Contact.REFUSING:
+        if self.source.contact is Contact.REFUSING:
             return self._refuse_all()
         # Cheap when nothing is on its way to the proxy; raises when the proxy refuses what it was told.
         acts = self.proxy.in_force() and not self._stale and not self._admitted_before and self._kills is not None
@@ -140,36 +115,20 @@ class Follower:
         return self._tell_table(table_acts) or told
 
     def _take_in(self, moment: datetime, now: int) -> set[str]:
-        """What registry and trust store have to say: all of it is read before any of it is taken in."""
-        instant = self.monotonic()
-        if self._contact is not Contact.FOLLOWED and instant < self._ask_again_at:
-            return self._without(instant)
-        try:
-            self._unread |= self.registry.has_changed()
-            look_at_trust = self._unread or now - self._trust_checked >= TRUST_POLL_SECONDS
-            revision = self.registry.revision() if self._unread else self._revision
-            standings = list(self.registry.standings(since=self._revision)) if self._unread else []
-            issuers = self.registry.issuers() if look_at_trust else []
-        except RegistryUnavailable:
-            if self._revision == 0:
-                raise
-            self._unread = True
-            instant = self.monotonic()
-            self._ask_again_at = instant + ASK_AGAIN_SECONDS
-            return self._without(instant)
-        self._contact = Contact.FOLLOWED
-        self._answered_at = self.monotonic()
-        self._unread = False
-        changed = self._table.apply(standings, now)
-        self._revision = revision
-        if look_at_trust:
-            changed |= self._take_trust(issuers, moment, now)
+        news = self.source.news(now)
+        if news is None:
+            return set()
+        self._revision = news.revision
+        before = self._table.entries
+        if news.anew:
+            self._table = Table(self.policy)
+        changed = self._table.apply(news.standings, now)
+        if news.trust is not None:
+            changed |= self._take_trust(news.trust, moment, now)
+        if news.anew:
+            entries = self._table.entries
+            changed = {f for f in before | entries if before.get(f) != entries.get(f)}
         return changed
-
-    def _without(self, instant: float) -> set[str]:
-        is_over = instant - self._answered_at > self.grace
-        self._contact = Contact.REFUSING if is_over else Contact.LOST
-        return set()
 
     def _refuse_all(self) -> bool:
         self._settled = False
@@ -180,21 +139,20 @@ class Follower:
         self._kills = None
         return True
 
-    def _take_trust(self, issuers: list[Issuer], moment: datetime, now: int) -> set[str]:
-        self._trust_checked = now
-        bundle = self.truststore.read() or b""
-        anchors = load_certificates(bundle, "the trust store") if bundle else []
+    def _take_trust(self, trust: Trust, moment: datetime, now: int) -> set[str]:
+        anchors = load_certificates(trust.bundle, "the trust store") if trust.bundle else []
         # No anchors at all is not a file the proxy would take: the table refuses everybody then.
-        if bundle != self._bundle and anchors:
-            self.proxy.trust(bundle)
-            self._bundle = bundle
-        return self._table.trust(issuer_trust(issuers, anchors, moment), now)
+        if trust.bundle != self._bundle and anchors:
+            self.proxy.trust(trust.bundle)
+            self._bundle = trust.bundle
+        return self._table.trust(issuer_trust(trust.issuers, anchors, moment), now)
 
     def _needs_table(self, changed: set[str]) -> bool:
         """The table says something else of somebody than is so now, and the kill list is not the place to mend it."""
         for fingerprint in changed:
             # Somebody new may pass, or is refused for another reason than the log would give.
-            reason = self._table.entries[fingerprint].reason
+            entry = self._table.entries.get(fingerprint)
+            reason = entry.reason if entry is not None else Reason.UNREGISTERED
             if reason is not self._said.get(fingerprint) and fingerprint not in self._admitted:
                 return True
         return bool(changed) and len(self._table.denied(self._admitted)) > MAX_KILLS

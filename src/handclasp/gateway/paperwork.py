@@ -61,8 +61,9 @@ class Paperwork:
             self.reporter.tail.close()
 
     def _do(self, registry: Registry) -> None:
-        self.renewal.step(registry, has_changed=registry.has_changed())
+        # In this order: a server certificate that cannot be renewed is no reason to be silent.
         self.reporter.report(registry)
+        self.renewal.step(registry, has_changed=registry.has_changed())
         if self.reporter.is_unanswered:
             self._say("warning: the gateway's listener does not answer; others are told that it is silent")
         else:
@@ -70,6 +71,8 @@ class Paperwork:
 
     def _end(self, registry: Registry) -> None:
         if self._says_goodbye:
+            while self.reporter.watch():
+                pass
             self.reporter.say_goodbye(registry)
         else:
             self.reporter.report(registry)

@@ -8,7 +8,7 @@ not after a file was written; one whose listener does not answer says nothing, a
 import time
 from dataclasses import dataclass, field
 
-from handclasp.errors import RegistryError
+from handclasp.authority.gateway_evidence import SILENT_SECONDS
 from handclasp.gateway.access_log_tail import AccessLogTail
 from handclasp.gateway.self_check import SelfCheck
 from handclasp.gateway.sightings import Tally
@@ -17,8 +17,6 @@ from handclasp.registry.port import Change, Registry
 
 #: A gateway reports this often even if it has nothing to say: "at least every five seconds", with room to be late.
 HEARTBEAT_SECONDS = 4.0
-#: Three missed reports: others take it for gone.
-SILENT_SECONDS = 15.0
 #: What it has seen is told this often at most.
 _TELL_SECONDS = 1.0
 #: Mebibytes of the log between two reports: one that is far behind still says that it lives.
@@ -33,7 +31,6 @@ class Described:
     address: str
     server_name: str
     environments: tuple[str, ...] | None
-    started_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +57,25 @@ class Reporter:
     #: counts whose commit may or may not have happened, and the position that tells which
     _unsure: tuple[Tally, str] | None = None
     _confirmed: Served | None = None
-    _confirmed_at: float = field(default_factory=time.monotonic)
+    _confirmed_at: float = 0.0
+    _unanswered_from: float | None = None
     _reported: Served | None = None
     _reported_at: float = 0.0
+    #: this clock stands still while the machine sleeps
+    _awake_from: float = field(default_factory=time.monotonic)
 
-    def watch(self) -> None:
-        """Count what is new in the access log. Raises OSError."""
+    def watch(self) -> bool:
+        """Count what is new in the access log. True if there is more. Raises OSError."""
         for _ in range(_AT_ONCE):
             if not (lines := self.tail.read()):
-                return
+                return False
             self._tally.add(lines)
+        return True
 
     @property
     def is_unanswered(self) -> bool:
         """The listener has not answered the gateway's own question for so long that others call it silent."""
-        return self.served is not None and time.monotonic() - self._confirmed_at > SILENT_SECONDS
+        return self._unanswered_from is not None and time.monotonic() - self._unanswered_from > SILENT_SECONDS
 
     def report(self, registry: Registry) -> bool:
         """Tell the registry if there is something to tell. Raises what it raises; nothing is lost by it."""
@@ -104,10 +105,13 @@ class Reporter:
         if served is None or (served == self._confirmed and instant - self._confirmed_at < HEARTBEAT_SECONDS):
             return
         answered = self.self_check.ask()
-        if answered is None or answered.certificate != served.certificate:
+        if answered is None:
+            self._unanswered_from = self._unanswered_from or instant
             return
+        self._unanswered_from = None
         # A table loaded since then holds what this one does.
-        if answered.table is None or answered.table >= served.table:
+        acts = answered.table is None or answered.table >= served.table
+        if acts and answered.certificate == served.certificate:
             self._confirmed = served
             self._confirmed_at = time.monotonic()
 
@@ -120,8 +124,8 @@ class Reporter:
                     gateway_now, now = int(time.time()), change.now()
                     change.add_sightings(tally.sightings(gateway_now, now), tally.refusals(gateway_now, now))
                 if confirmed is not None:
-                    change.report_gateway(self._gateway(confirmed, position))
-        except RegistryError:
+                    change.report_gateway(self._gateway(confirmed, position, change.now()))
+        except Exception:
             if self._unsure is None:
                 self._unsure, self._tally = (tally, position), Tally()
             raise
@@ -134,7 +138,7 @@ class Reporter:
         """The commit went through, and only the word of it was lost."""
         return (self.described.gateway_id, position) in {(g.gateway_id, g.log_position) for g in change.gateways()}
 
-    def _gateway(self, served: Served, position: str) -> Gateway:
+    def _gateway(self, served: Served, position: str, now: int) -> Gateway:
         return Gateway(
             gateway_id=self.described.gateway_id,
             address=self.described.address,
@@ -144,5 +148,5 @@ class Reporter:
             trust=served.trust,
             server_issuer=served.server_issuer,
             log_position=position,
-            started_at=self.described.started_at,
+            started_at=int(now - (time.monotonic() - self._awake_from)),
         )

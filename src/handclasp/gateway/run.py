@@ -85,9 +85,7 @@ class _Gateway:
     def _make_reporter(self) -> Reporter:
         """Goes on in the access log where the last report of this gateway ended, if it never said goodbye."""
         registry, settings = self._serving.registry, self._serving.settings.gateway
-        described = Described(
-            self._id, advertised(settings), server_name(settings), settings.environments, registry.now()
-        )
+        described = Described(self._id, advertised(settings), server_name(settings), settings.environments)
         reported = {gateway.gateway_id: gateway.log_position for gateway in registry.gateways()}
         with suppress(OSError):  # Envoy will say what is wrong with the place
             # Known by its inode from the first line on, even if it is renamed in the same second.

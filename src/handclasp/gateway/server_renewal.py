@@ -54,7 +54,7 @@ class ServerRenewal:
             self.renew(registry)
         except RegistryError:
             raise
-        except HandclaspError as error:
+        except (HandclaspError, OSError) as error:
             self._issuers = registry.issuers()
             self._checked_at = time.monotonic()
             again = f"trying again in {CHECK_SECONDS / 60:.0f} minutes"

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from handclasp.atomic_file import write_atomically
-from handclasp.gateway.follow import Contact, Follower
+from handclasp.gateway.follow import Follower
+from handclasp.gateway.news import Contact
 from handclasp.settings import GatewaySettings
 
 STATUS_FILE = "status.json"

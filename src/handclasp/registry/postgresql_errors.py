@@ -57,5 +57,7 @@ def driver_errors(where: Address, waited_s: float) -> Iterator[None]:
 
 
 def _said(error: Error) -> str:
-    """What the server said, on one line, without the row it was about."""
-    return " ".join((error.diag.message_primary or str(error)).split())
+    """What the server said, on one line, without the row it was about; of libpq's words those that no hint of ours says
+    again."""
+    said = error.diag.message_primary or str(error).removeprefix("connection failed: ")
+    return " ".join(line.strip() for line in said.splitlines() if not line.startswith("\t"))

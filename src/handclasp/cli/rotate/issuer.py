@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,7 +10,7 @@ import click
 from handclasp.cli.context import Session
 from handclasp.cli.lazy import example
 from handclasp.cli.options import json_option
-from handclasp.cli.root_passphrase import asked_passphrase, given_passphrase
+from handclasp.cli.root_passphrase import RootPassphrase
 from handclasp.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _rotate(ctx: click.Context, kind: str, given: dict[str, Any]) -> None:
 
     session: Session = ctx.obj
     arguments = _arguments(given)
+    given["passphrase"] = RootPassphrase(given["root_passphrase_file"])
     if given["dry_run"]:
         from handclasp.cli.rotate.issuer_plan import show_plan  # noqa: PLC0415
 
@@ -149,14 +150,8 @@ def _check_passphrase(session: Session, kind: str, given: dict[str, Any]) -> Non
     if any(each.kind == kind and "new" in json.loads(each.state) for each in unfinished):
         return
     top = active_root(session.registry)
-    session.custody.signer(top.key_name or "", _passphrase(given["root_passphrase_file"]))
-
-
-@cache
-def _passphrase(file: str | None) -> bytes:
-    """Asked for once. Raises InvalidInput when there is neither a file nor a terminal."""
-    found = given_passphrase(file, None)
-    return asked_passphrase(twice=False) if found is None else found
+    passphrase: RootPassphrase = given["passphrase"]
+    session.custody.signer(top.key_name or "", passphrase.look())
 
 
 def issuer_steps(session: Session, arguments: dict[str, Any], given: dict[str, Any]) -> "Sequence[Step]":
@@ -190,7 +185,7 @@ def _rotation(session: Session, arguments: dict[str, Any], given: dict[str, Any]
         custody=session.custody,
         truststore=session.truststore,
         evidence=Evidence(session.custody, session.practice, ask),
-        passphrase=partial(_passphrase, given.get("root_passphrase_file")),
+        passphrase=given.get("passphrase") or RootPassphrase(given.get("root_passphrase_file")),
         reissue=partial(reissue_of_issuer, session, rekey=arguments["rekey"]),
         lock_out=given.get("lock_out"),
         agree=partial(_agree, yes=bool(given.get("yes"))),

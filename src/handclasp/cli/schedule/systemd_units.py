@@ -14,6 +14,8 @@ NAME = "handclasp-schedule"
 #: How what we wrote begins, and so what we may remove; the rest of the line names the state.
 MARK = "# Written by handclasp schedule install"
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
+#: "Executable name contains special characters", however they are quoted.
+_NEVER_IN_A_PROGRAM = set("\"'\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ def mark(state: str) -> str:
 def _service(plan: Plan) -> str:
     account = [f"User={plan.user}"] if plan.user else []
     program, *words = plan.command
+    if set(program) & _NEVER_IN_A_PROGRAM:
+        raise InvalidInput(f"systemd starts no program of that name: {program}", hint="install Handclasp elsewhere")
     # The program itself is no place for variables, so its $ is one.
     command = " ".join([_word(program), *(_word(word, command=True) for word in words)])
     lines = [
