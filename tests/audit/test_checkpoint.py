@@ -128,3 +128,7 @@ def test_two_threads_that_find_the_same_head_due_make_one_checkpoint(tmp_path: P
     with closing(SqliteRegistry(path)) as registry:
         # The second thread may have found the entry about the key, and signed that.
         assert [each.sequence for each in registry.checkpoints()] in ([1], [1, 2])
+
+
+def test_nothing_is_due_in_an_empty_registry() -> None:
+    assert checkpoint_if_due(MemoryRegistry(), custody(), every=1, actor="tester") is None

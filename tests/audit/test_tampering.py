@@ -152,3 +152,13 @@ def test_a_note_without_a_signature_counts_too(ledger: Ledger) -> None:
 def test_what_a_signature_covers_is_pinned() -> None:
     """Checkpoints are kept for years: what they sign must not change."""
     assert checkpoint_text(7, "ab", 5) == b'handclasp audit checkpoint 1\n[7,"ab",5]'
+
+
+@pytest.mark.parametrize("details", ["[]", "{}", '{"kept_entries": "x", "trail_cut": true}', '{"trail_cut": 1}'])
+def test_an_entry_that_only_looks_like_a_restore_explains_nothing(ledger: Ledger, details: str) -> None:
+    noted = ledger.sign()
+    entries = [replace(ledger.entries()[0], action="registry.restore", details=details)]
+    ledger.overwrite(rehashed(entries))
+    ledger.tamper("DELETE FROM checkpoint")
+    found = ledger.verify(noted)
+    assert (len(found.faults), found.explanations) == (1, ())

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from handclasp.errors import NotRegistered
 from handclasp.registry.audit_chain import broken_at
-from handclasp.registry.merge import Tables, merged
+from handclasp.registry.merge import merged
 from handclasp.registry.port import Change
 from handclasp.registry.records import CertificateStatus, ClientStatus, IssuerStatus, RevocationReason
+from handclasp.registry.snapshot_tables import Tables
 from handclasp.registry.sqlite import SqliteRegistry
 from tests.registry import rows
 

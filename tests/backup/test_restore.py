@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -312,3 +313,15 @@ def test_newer_files_stay_and_a_forgotten_certificates_files_give_way(original: 
     key = open_sealed(original.delivery.collect("acme")["client.key"])
     certificate = x509.load_pem_x509_certificate(original.delivery.collect("acme")["client.pem"])
     assert key.public_key() == certificate.public_key()
+
+
+def test_files_under_a_name_that_no_client_can_have_go_nowhere(
+    original: Authority, open_authority: Open, tmp_path: Path
+) -> None:
+    archive = taken(original)
+    hostile = {"../../escaped": archive.clients["acme"], "..": archive.clients["acme"]}
+    new = open_authority("new")
+    done = bring_back(replace(archive, clients={**archive.clients, **hostile}), new)
+    assert sorted(done.left) == sorted(hostile)
+    assert done.delivered == 2
+    assert not list(tmp_path.rglob("escaped"))

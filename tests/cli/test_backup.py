@@ -159,7 +159,9 @@ def test_a_backup_is_not_overwritten_unless_it_is_said(backed_up: Terminal) -> N
     before = (backed_up.folder / "b.age").read_bytes()
     assert "exists" in one_error_line(backed_up(_BACKUP), 2)
     assert (backed_up.folder / "b.age").read_bytes() == before
-    assert backed_up(f"{_BACKUP} --force").code == 0
+    told = backed_up(f"{_BACKUP} --force --json").json
+    assert (told["clients"], told["certificates"], told["client_files"], told["missing_keys"]) == (2, 2, 2, [])
+    assert told["bytes"] == (backed_up.folder / "b.age").stat().st_size
     assert (backed_up.folder / "b.age").read_bytes() != before
     one_error_line(backed_up("backup no/such/folder/b.age --passphrase-file b.pass"), 2)
     one_error_line(backed_up("backup . --force --passphrase-file b.pass"), 2)

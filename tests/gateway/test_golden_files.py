@@ -5,6 +5,7 @@ HANDCLASP_UPDATE_GOLDEN=1 writes them anew: then `git diff tests/golden` is the 
 
 import json
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from handclasp.authorizer.decision import Reason
 from handclasp.gateway.envoy.bootstrap_file import CURRENT, DYNAMIC_FILES, bootstrap
 from handclasp.gateway.envoy.proxy import EnvoyProxy
 from handclasp.gateway.envoy.route_table import RouteTable
+from handclasp.gateway.self_check import SelfCheck
 from handclasp.settings import GatewaySettings
 from tests.gateway.entries import entry
 from tests.gateway.envoy_text import response_text
@@ -75,6 +77,12 @@ def test_the_route_table_of_an_empty_registry_still_refuses() -> None:
     same_as_golden("table-empty.json", response_text(RouteTable(timeout_seconds=60).encode({}, "1")))
 
 
+def test_the_answer_to_the_gateway_s_own_question_stands_beside_the_others() -> None:
+    check = SelfCheck("edge-1", "5e" * 32, ("127.0.0.1", 8443), True, ssl.create_default_context())
+    table = RouteTable(timeout_seconds=60, self_check=check)
+    same_as_golden("table-self-check.json", response_text(table.encode({}, "9")))
+
+
 def test_an_entry_that_did_not_change_is_not_encoded_again_and_one_that_did_is() -> None:
     table = RouteTable(timeout_seconds=60)
     table.encode(ENTRIES, "1")
@@ -91,6 +99,8 @@ def test_the_kill_list(tmp_path: Path) -> None:
     same_as_golden("kill-nobody.json", written(tmp_path, "kill"))
     proxy.kill({"ab" * 32: Reason.CERTIFICATE_REVOKED, "cd" * 32: Reason.CLIENT_SUSPENDED})
     same_as_golden("kill.json", written(tmp_path, "kill"))
+    proxy.refuse_all()
+    same_as_golden("kill-everybody.json", written(tmp_path, "kill"))
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,18 @@ def test_what_is_over_or_given_up_is_left_alone(status: OperationStatus) -> None
 
 
 def test_pauses_grow_with_each_failure() -> None:
-    for attempts, pause in ((1, 60), (2, 120), (3, 240)):
+    for attempts, pause in ((1, 300), (2, 600), (3, 1_200)):
         failing = stopped(attempts=attempts, state=json.dumps({"failing_since": NOW}))
         assert verdict(failing, NOW + 1, POLICY) == (Verdict.LATER, pause - 1)
         assert what(failing, NOW + pause) is Verdict.RUN
+
+
+def test_what_was_interrupted_is_left_for_a_while_to_who_did_that() -> None:
+    policy = replace(POLICY, hands_off=timedelta(minutes=10))
+    interrupted = stopped(updated_at=NOW)
+    assert verdict(interrupted, NOW + 60, policy) == (Verdict.LATER, 540)
+    assert verdict(interrupted, NOW + 600, policy) == (Verdict.RUN, 0)
+    assert verdict(interrupted, NOW, POLICY) == (Verdict.RUN, 0)
 
 
 def test_after_three_retries_or_an_hour_it_is_given_up() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_who_is_due_is_rotated_by_itself(session: Session, terminal: Terminal) -
     assert terminal.add("acme").code == 0
     with closing(sqlite3.connect(terminal.state / "registry.db")) as connection, connection:
         connection.execute("UPDATE certificate SET not_before = not_before - 300 * 86400")
-    with scheduling(session, Stop(), pause=PAUSE):
+    with scheduling(session, Stop(), pause=PAUSE, hands_off=timedelta(0)):
         until(lambda: len(session.registry.certificates("acme")) == 2, "rotated")
         until(lambda: not session.registry.operations(unfinished=True), "recorded")
 
@@ -46,12 +47,12 @@ def test_it_ends_promptly_in_the_middle_of_an_operation_which_the_next_one_takes
     begun = begin(KIND, {}, scripted.steps(session, {}, {}), registry=session.registry, actor="tester")
     with session.registry.change() as change:
         change.save_operation(replace(begun, holder=None, lease_until=None))
-    with scheduling(session, Stop(), pause=PAUSE):
+    with scheduling(session, Stop(), pause=PAUSE, hands_off=timedelta(0)):
         until(lambda: scripted.SCRIPT.runs == 1, "begun")
         ended = time.monotonic()
     assert time.monotonic() - ended < 2
     assert session.registry.operation(begun.operation_id).holder is None
-    with scheduling(session, Stop(), pause=PAUSE):
+    with scheduling(session, Stop(), pause=PAUSE, hands_off=timedelta(0)):
         until(lambda: not session.registry.operations(unfinished=True), "done")
 
 
@@ -66,7 +67,7 @@ def test_an_operation_that_waits_keeps_nothing_else_from_being_done(
 
     monkeypatch.setitem(scheduled.PARTS, "operations", wait_for_ever)
     monkeypatch.setitem(scheduled.PARTS, "clients", lambda _: ticks.append("clients"))
-    with scheduling(session, Stop(), pause=PAUSE):
+    with scheduling(session, Stop(), pause=PAUSE, hands_off=timedelta(0)):
         until(lambda: ticks.count("clients") >= 3, "ticks")
     assert ticks.count("operations") == 1
 
@@ -82,7 +83,7 @@ def test_an_error_is_said_once_and_stops_nothing(
 
     monkeypatch.setitem(scheduled.PARTS, "clients", fail)
     stop = Stop()
-    with scheduling(session, stop, pause=PAUSE):
+    with scheduling(session, stop, pause=PAUSE, hands_off=timedelta(0)):
         until(lambda: len(ticks) >= 5, "ticks")
         assert not stop.is_set()
     said = [line for line in capsys.readouterr().err.splitlines() if "clients" in line]
@@ -100,7 +101,7 @@ def test_a_registry_that_is_gone_is_an_error_like_any_other(
         said.extend(capsys.readouterr().err.splitlines())
         return any("there is no authority" in line for line in said)
 
-    with scheduling(session, Stop(), pause=PAUSE):
+    with scheduling(session, Stop(), pause=PAUSE, hands_off=timedelta(0)):
         until(is_said, "said")
 
 

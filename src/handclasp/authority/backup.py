@@ -21,8 +21,8 @@ from handclasp.delivery.port import Delivery
 from handclasp.errors import NotEstablished
 from handclasp.pki.naming import fingerprint
 from handclasp.registry.audit_chain import GENESIS
-from handclasp.registry.merge import Tables
 from handclasp.registry.port import Registry
+from handclasp.registry.snapshot_tables import Tables
 from handclasp.registry.snapshot_text import snapshot_lines
 from handclasp.truststore.port import Truststore
 

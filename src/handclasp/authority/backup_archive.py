@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 
 from handclasp import __version__
 from handclasp.errors import HandclaspError, InvalidInput, RegistryDamaged
-from handclasp.registry.merge import Tables
+from handclasp.registry.snapshot_tables import Tables
 from handclasp.registry.snapshot_text import snapshot_rows
 
 #: Grows when an older Handclasp could not read it any more.

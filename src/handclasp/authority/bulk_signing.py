@@ -34,22 +34,27 @@ _REMEMBERED = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One certificate to make. `before` is the DER of the one it replaces; with `rekey` its key is new, of its kind."""
+    """One certificate to make. `before` is the DER of the one it replaces, `public_key_id` that one's.
+
+    With `rekey` the key is new, of the same kind.
+    """
 
     client_id: str
     environment: str
     application: str
     before: bytes
+    public_key_id: str
     own_csr: bool
     rekey: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Its record, its PEM, and its private key if that was made for it. Nothing of it has left yet."""
+    """Its record, its PEM, its public key (DER), and its private key if that was made for it. Nothing has left yet."""
 
     certificate: Certificate
     pem: bytes
+    public_key: bytes
     key: PrivateKeyPem | None = field(repr=False)
 
 
@@ -93,7 +98,7 @@ class BulkSigner:
         encoded, text = self._subject(name, order.environment, order.application)
         serial = serial_number()
         uri = f"spiffe://{self._practice.trust_domain}/{order.environment}/{order.client_id}"
-        der = mould.cast(subject=encoded, spki=public_key, uri=uri, serial=serial, key=self._authority.key)
+        der = mould.cast(subject=encoded, spki=public_key, uri=uri, serial=serial)
         certificate = Certificate(
             issuer_id=self._issuer_id,
             serial_number=f"{serial:x}",
@@ -101,7 +106,7 @@ class BulkSigner:
             client_id=order.client_id,
             profile=self._practice.client.name,
             subject=text,
-            public_key_id=sha256(public_key).hexdigest(),
+            public_key_id=order.public_key_id if key is None else sha256(public_key).hexdigest(),
             not_before=not_before,
             not_after=not_after,
             status=CertificateStatus.ACTIVE,
@@ -109,7 +114,7 @@ class BulkSigner:
             der=der,
             own_csr=order.own_csr,
         )
-        return Signed(certificate, der_pem(der), None if key is None else seal(key))
+        return Signed(certificate, der_pem(der), public_key, None if key is None else seal(key))
 
     def _mould(self, public_key: bytes, now: datetime) -> tuple[Mould, int, int]:
         loaded = load_der_public_key(public_key)
@@ -125,7 +130,7 @@ class BulkSigner:
             ),
             self._authority,
         )
-        return Mould(model), epoch(model.not_valid_before_utc), epoch(model.not_valid_after_utc)
+        return Mould(model, self._authority.key), epoch(model.not_valid_before_utc), epoch(model.not_valid_after_utc)
 
     def _subject(self, before: bytes, environment: str, application: str) -> tuple[bytes, str]:
         """The subject to be, as DER and as text."""

@@ -10,6 +10,9 @@ from handclasp.pki.keys import spki
 from handclasp.pki.naming import der_fingerprint, issuer_id, public_key_id, serial_text
 from handclasp.registry.records import Certificate, CertificateStatus, Issuer, IssuerKind, IssuerStatus
 
+#: Made once: `json.dumps` would make an encoder for every entry.
+_ENCODE = json.JSONEncoder(sort_keys=True).encode
+
 
 def certificate_record(
     certificate: x509.Certificate,
@@ -76,4 +79,4 @@ def epoch(moment: datetime) -> int:
 
 def details(**facts: object) -> str:
     """An audit entry's details: JSON with sorted keys, facts that are None left out."""
-    return json.dumps({key: value for key, value in facts.items() if value is not None}, sort_keys=True)
+    return _ENCODE({key: value for key, value in facts.items() if value is not None})

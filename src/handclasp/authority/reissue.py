@@ -29,8 +29,9 @@ from handclasp.authority.reissue_writing import Issue, Writer
 from handclasp.authority.replacement import is_replaced
 from handclasp.authority.signing_pool import OpenCustody, Sign, bulk_signing
 from handclasp.delivery.port import Delivery
+from handclasp.pki.der import subject_and_key
 from handclasp.pki.pem import der_pem
-from handclasp.registry.records import Holding
+from handclasp.registry.records import Certificate, Holding
 
 #: Clients read, and certificates signed, at once.
 PAGE = 200
@@ -94,6 +95,7 @@ def reissue(run: Run, work: Reissue) -> None:
         _take_up(run, writer, sign, found)
         if left:
             _walk(run, work, writer, sign, total)
+        writer.finish_delivery()
     run.remember(cursor="", walked=True)
     writer.finish()
 
@@ -111,7 +113,11 @@ def _take_up(run: Run, writer: Writer, sign: Sign, found: list[Unfinished]) -> N
             [signed] = sign([each.renewal.order()], _now(run))()
             writer.deliver(writer.commit([Issue(each.renewal, signed, lost=each.made)], revision))
         else:
-            writer.deliver([Issue(each.renewal, Signed(each.made, der_pem(each.made.der), None))])
+            writer.deliver([Issue(each.renewal, _known(each.made))])
+
+
+def _known(made: Certificate) -> Signed:
+    return Signed(made, der_pem(made.der), subject_and_key(made.der)[1], None)
 
 
 def _walk(run: Run, work: Reissue, writer: Writer, sign: Sign, total: int) -> None:

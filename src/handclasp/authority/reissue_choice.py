@@ -27,9 +27,15 @@ class Renewal:
         return (self.before, *self.also)
 
     def order(self) -> Order:
-        client = self.client
+        client, before = self.client, self.before
         return Order(
-            client.client_id, client.environment, client.application, self.before.der, self.before.own_csr, self.rekey
+            client.client_id,
+            client.environment,
+            client.application,
+            before.der,
+            before.public_key_id,
+            before.own_csr,
+            self.rekey,
         )
 
 

@@ -71,6 +71,8 @@ class Writer:
         self._as_of: int | None = None
         self._compromised = run.registry.compromised_keys()
         self._carried = {entry[-1]: entry for entry in carried}
+        #: switched over, and not known to be durable
+        self._handed: list[Issue] = []
         self._failed: list[Issue] = []
         self._first_failure = ""
 
@@ -92,31 +94,44 @@ class Writer:
                 change.add_certificate(each.certificate)
                 self._altered = True
                 self._record(change, each)
-            self._run.save(change, undelivered=self._noted(issues))
+            self._run.save(change, undelivered=self._noted([*self._handed, *issues]))
         return list(issues)
 
     def deliver(self, issues: Sequence[Issue], **progress: Any) -> None:
         """Hand them over, in transactions that are short however slow the files are. `progress` is for `Run.save`.
 
-        Raises DeliveryFailed when too many have failed.
+        They are noted as delivered one call later, or by `finish_delivery`: one flush is for these files and for the
+        links of those before. Raises DeliveryFailed when too many have failed.
         """
         as_of, self._as_of = self._as_of, None
         staged = deque((each, ready) for each in issues if (ready := self._staged(each)))
+        self._delivery.flush()
+        durable, self._handed = self._handed, []
         while True:
             until = time.monotonic() + LOCKED_SECONDS
             with self._change() as change:
                 is_as_it_was = self.revision() == as_of
-                at = change.now()
+                self._note_delivered(change, durable)
+                durable = []
                 while staged and time.monotonic() < until:
                     each, ready = staged.popleft()
                     if is_as_it_was or self._may_be_delivered(change, each):
-                        self._hand_over(change, each, ready, at)
-                noted = self._noted([each for each, _ in staged])
+                        self._hand_over(each, ready)
+                noted = self._noted([*self._handed, *(each for each, _ in staged)])
                 self._run.save(change, undelivered=noted, **({} if staged else progress))
             if not staged:
                 break
         if len(self._failed) >= MOST_FAILURES:
+            self.finish_delivery()
             self.finish()
+
+    def finish_delivery(self) -> None:
+        """Note what was handed over last."""
+        self._delivery.flush()
+        with self._change() as change:
+            self._note_delivered(change, self._handed)
+            self._handed = []
+            self._run.save(change, undelivered=self._noted([]))
 
     def finish(self) -> None:
         """Raises DeliveryFailed if some could not be delivered."""
@@ -201,6 +216,7 @@ class Writer:
             key=signed.key,
             keep_key=signed.key is None,
             keep_archive=True,
+            public_key=signed.public_key,
         )
         try:
             return self._delivery.stage(credential)
@@ -208,17 +224,22 @@ class Writer:
             self._note_failure(issue, error)
             return None
 
-    def _hand_over(self, change: Change, issue: Issue, ready: Staged, at: int) -> None:
+    def _hand_over(self, issue: Issue, ready: Staged) -> None:
         try:
             ready.commit()
         except (DeliveryFailed, KeyUnavailable) as error:
             self._note_failure(issue, error)
             return
-        made = issue.certificate
-        change.set_delivered(made.issuer_id, made.serial_number, at)
+        self._handed.append(issue)
+
+    def _note_delivered(self, change: Change, issues: Sequence[Issue]) -> None:
+        at = change.now()
         supersede_at = self._supersede_at(at)
-        for each in issue.renewal.replaces:
-            change.set_replaced(each, replaced_by=made.fingerprint, supersede_at=supersede_at)
+        for each in issues:
+            made = each.certificate
+            change.set_delivered(made.issuer_id, made.serial_number, at)
+            for replaced in each.renewal.replaces:
+                change.set_replaced(replaced, replaced_by=made.fingerprint, supersede_at=supersede_at)
 
     def _note_failure(self, issue: Issue, error: HandclaspError) -> None:
         self._failed.append(issue)

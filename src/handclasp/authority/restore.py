@@ -21,9 +21,10 @@ from handclasp.errors import AlreadyEstablished, DeliveryFailed, InvalidInput, K
 from handclasp.pki.identity import client_id
 from handclasp.pki.keys import PrivateKeyPem
 from handclasp.registry.audit_chain import chained
-from handclasp.registry.merge import Difference, Merge, Tables, merged
+from handclasp.registry.merge import Difference, Merge, merged
 from handclasp.registry.port import Registry, Row
 from handclasp.registry.records import AuditEntry
+from handclasp.registry.snapshot_tables import Tables
 from handclasp.truststore.port import Truststore
 
 #: Names that one audit entry holds; the command prints them all.

@@ -16,7 +16,7 @@ from handclasp.authority.recording import details
 from handclasp.registry.operations import Operation, OperationStatus
 from handclasp.registry.port import Registry
 
-_FIRST_PAUSE_SECONDS = 60
+_FIRST_PAUSE_SECONDS = 300
 #: What waits for something outside is looked at this often: each look is an entry of the audit trail.
 _WAITING_SECONDS = 3_600
 _SINCE = "failing_since"
@@ -34,8 +34,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
+    """What was killed or interrupted is left to whoever did that for `hands_off`: it may be resumed by hand."""
+
     retries: int
     maximum_age: timedelta
+    hands_off: timedelta = timedelta(0)
 
 
 def verdict(operation: Operation, now: int, policy: RetryPolicy) -> tuple[Verdict, int]:
@@ -47,7 +50,7 @@ def verdict(operation: Operation, now: int, policy: RetryPolicy) -> tuple[Verdic
     if operation.status is OperationStatus.WAITING:
         return _from(operation.updated_at + _WAITING_SECONDS, now)
     if operation.attempts == 0:
-        return Verdict.RUN, 0
+        return _from(operation.updated_at + int(policy.hands_off.total_seconds()), now)
     since = json.loads(operation.state).get(_SINCE, now) if operation.attempts > 1 else now
     if operation.attempts > policy.retries or now - since > policy.maximum_age.total_seconds():
         return Verdict.GIVE_UP, 0

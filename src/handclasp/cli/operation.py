@@ -7,7 +7,7 @@ import click
 from handclasp.cli.context import Session
 from handclasp.cli.lazy import example
 from handclasp.cli.options import json_option
-from handclasp.cli.output import moment, say, show_facts, show_json, show_json_array, show_rows
+from handclasp.cli.output import moment, say, show_event, show_facts, show_json, show_json_array, show_rows
 from handclasp.registry.operations import Operation, OperationStatus
 
 _COLUMNS = ("operation", "kind", "status", "step", "begun", "changed", "says")
@@ -64,12 +64,15 @@ def resume(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Go on with an operation where it was stopped."""
+    """Go on with an operation where it was stopped. One that is done is done: that is no error."""
     from handclasp.cli.operation_run import run_operation, steps_of  # noqa: PLC0415
 
     session: Session = ctx.obj
     given: dict[str, Any] = {"root_passphrase_file": root_passphrase_file, "lock_out": lock_out, "yes": yes}
     known = session.registry.operation(operation_id)
+    if known.status is OperationStatus.DONE:
+        _say_done(known, as_json=as_json)
+        return
     steps = steps_of(session, known, given)
     from handclasp.authority.operation import take_up  # noqa: PLC0415
 
@@ -97,6 +100,13 @@ def abandon(session: Session, operation_id: str, as_json: bool) -> None:
     say(f"operation {given_up.operation_id} is abandoned at its step {given_up.step}")
     for issuer_id in withdrawn:
         say(f"issuer {issuer_id} is withdrawn: it has issued nothing to clients")
+
+
+def _say_done(known: Operation, *, as_json: bool) -> None:
+    if as_json:
+        show_event({"event": "done", "operation": known.operation_id, "waiting_for": None})
+    else:
+        say(f"operation {known.operation_id} is done already")
 
 
 def _json(each: Operation) -> dict[str, Any]:

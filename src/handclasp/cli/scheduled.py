@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from handclasp.authority.operation import Run, begin, perform, take_up
 from handclasp.authority.retry import RetryPolicy, Verdict, before_retry, count_failure, give_up, verdict
@@ -26,13 +27,15 @@ from handclasp.registry.operations import Operation, OperationStatus
 class Ticking:
     """`wait` sleeps so many seconds and is true when it is to stop; `say` gets lines for people.
 
-    An operation that waits for something outside is left for the next tick after `patience` seconds.
+    An operation that waits for something outside is left for the next tick after `patience` seconds; one that was
+    interrupted less than `hands_off` ago is left to who did that.
     """
 
     session: Session
     wait: Callable[[float], bool]
     say: Callable[[str], None]
     patience: float = math.inf
+    hands_off: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def tick(ticking: Ticking, parts: Iterable[str]) -> list[Outcome]:
 
 def seconds_to_retry(session: Session) -> int | None:
     """When the first of the failing operations is to be tried again or given up; None when there is none."""
-    now, policy = session.registry.now(), _policy(session)
+    rotation = session.settings.rotation
+    now, policy = session.registry.now(), RetryPolicy(rotation.retries, rotation.maximum_age)
     # Each try is counted, so that this comes to an end; what was only interrupted is the next run's.
     failing = [each for each in session.registry.operations(unfinished=True) if each.attempts]
     verdicts = [verdict(each, now, policy) for each in failing if each.status is OperationStatus.OPEN]
@@ -79,7 +83,7 @@ def _operations(ticking: Ticking) -> str | None:
     done: list[str] = []
     failed: list[str] = []
     for operation in reversed(session.registry.operations(unfinished=True)):
-        what, _ = verdict(operation, session.registry.now(), _policy(session))
+        what, _ = verdict(operation, session.registry.now(), _policy(ticking))
         if what is Verdict.GIVE_UP and give_up(operation, registry=session.registry, actor=session.actor):
             failed.append(f"operation {operation.operation_id} ({operation.kind}) is given up: {operation.error}")
         if what is Verdict.RUN:
@@ -153,8 +157,9 @@ def _patient(ticking: Ticking) -> Callable[[float], bool]:
     return wait
 
 
-def _policy(session: Session) -> RetryPolicy:
-    return RetryPolicy(session.settings.rotation.retries, session.settings.rotation.maximum_age)
+def _policy(ticking: Ticking) -> RetryPolicy:
+    rotation = ticking.session.settings.rotation
+    return RetryPolicy(rotation.retries, rotation.maximum_age, ticking.hands_off)
 
 
 def _watch(ticking: Ticking) -> str | None:

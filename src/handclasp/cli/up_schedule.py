@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from handclasp.cli.context import Session
 from handclasp.cli.output import say
@@ -19,6 +20,8 @@ TICK_SECONDS = 60.0
 _ASLEEP_SECONDS = 60.0
 #: How often what ends is looked for: it walks through every certificate.
 _WATCH_SECONDS = 600.0
+#: An operation that somebody stopped is theirs to resume for so long.
+_HANDS_OFF = timedelta(minutes=10)
 _OPERATIONS = ("operations",)
 _ALONE = tuple(part for part in PARTS if part not in _OPERATIONS)
 #: Until the gateways have reported again nobody was seen, and that proves nothing.
@@ -61,10 +64,14 @@ class Agenda:
 
 
 @contextmanager
-def scheduling(session: Session, stop: Stop, *, pause: float = TICK_SECONDS) -> Iterator[None]:
+def scheduling(
+    session: Session, stop: Stop, *, pause: float = TICK_SECONDS, hands_off: timedelta = _HANDS_OFF
+) -> Iterator[None]:
     """Tick until `stop` is set; the block ends when the threads have, or have had their time for it."""
     threads = [
-        threading.Thread(target=_keep_ticking, args=(session, stop, parts, pause), daemon=True, name="schedule")
+        threading.Thread(
+            target=_keep_ticking, args=(session, stop, parts, pause, hands_off), daemon=True, name="schedule"
+        )
         for parts in (_OPERATIONS, _ALONE)
     ]
     for thread in threads:
@@ -77,19 +84,19 @@ def scheduling(session: Session, stop: Stop, *, pause: float = TICK_SECONDS) -> 
             thread.join(_STOP_SECONDS)
 
 
-def _keep_ticking(session: Session, stop: Stop, parts: Sequence[str], pause: float) -> None:
+def _keep_ticking(session: Session, stop: Stop, parts: Sequence[str], pause: float, hands_off: timedelta) -> None:
     agenda, said = Agenda(parts, Sleeper()), Said()
     while not stop.wait(pause):
-        _tick_once(session, stop, agenda.due(), said)
+        _tick_once(session, stop, agenda.due(), said, hands_off)
 
 
-def _tick_once(session: Session, stop: Stop, parts: Sequence[str], said: "Said") -> None:
+def _tick_once(session: Session, stop: Stop, parts: Sequence[str], said: "Said", hands_off: timedelta) -> None:
     from handclasp.cli.boundary import words  # noqa: PLC0415
 
     own = Session(str(session.state), str(session.config) if session.config else None)
     own.settings = session.settings
     try:
-        outcomes = tick(Ticking(own, stop.wait, say), parts)
+        outcomes = tick(Ticking(own, stop.wait, say, hands_off=hands_off), parts)
         own.close()
     except Exception as error:  # whatever it is, the gateway goes on
         outcomes = [Outcome("schedule", error=words(error)[0])]

@@ -10,15 +10,20 @@ does. Of two processes that deliver into one folder, one waits for the other: th
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from handclasp.atomic_file import make_private_folder
 from handclasp.delivery.generation import (
     DATA,
     current_generation,
+    exists,
     is_delivered,
+    is_free,
     locked,
+    read_file,
     remove_old,
     switch_to,
+    sync_file_system,
     write_generation,
 )
 from handclasp.delivery.port import Credential, Staged
@@ -33,10 +38,13 @@ class FileDelivery:
         self._folder = folder
 
     def deliver(self, credential: Credential) -> str:
-        return self.stage(credential).commit()
+        return FolderDelivery(self._folder / credential.client_id).deliver(credential)
 
     def stage(self, credential: Credential) -> Staged:
         return FolderDelivery(self._folder / credential.client_id).stage(credential)
+
+    def flush(self) -> None:
+        FolderDelivery(self._folder).flush()
 
     def collect(self, client_id: str) -> dict[str, bytes]:
         return FolderDelivery(self._folder / client_id).collect(client_id)
@@ -65,23 +73,39 @@ class FolderDelivery:
             raise DeliveryFailed(f"folder {self._folder} cannot be used: {error.strerror}") from error
 
     def deliver(self, credential: Credential) -> str:
-        return self.stage(credential).commit()
+        return self._stage(credential, sync=True).commit()
 
     def stage(self, credential: Credential) -> Staged:
-        files = credential.files()
-        self.check([*files, *credential.kept()])
+        return self._stage(credential, sync=False)
+
+    def flush(self) -> None:
         try:
-            if not self._folder.is_dir():
+            sync_file_system(self._folder)
+        except FileNotFoundError:  # nothing was ever delivered here
+            return
+        except OSError as error:
+            self._refuse(error)
+
+    def _stage(self, credential: Credential, *, sync: bool) -> "_Staged":
+        files = credential.files()
+        names = [*files, *credential.kept()]
+        try:
+            if not os.path.isdir(self._folder):  # noqa: PTH112 - a tenth of the cost, ten thousand times
+                self.check(names)
                 make_private_folder(self._folder)
             with locked(self._folder) as folder:
+                for name in names:
+                    if not is_free(folder, name):
+                        self.check([name])
                 before = current_generation(folder)
                 if credential.keep_key and before and not self._is_for_its_key(folder, before, credential):
-                    beside = self._folder / other_keys_place(credential.certificate)
-                    return FolderDelivery(beside).stage(credential)
-                made = write_generation(folder, files, before=before, kept=credential.kept())
+                    beside = self._folder / other_keys_place(credential.public_key)
+                    return FolderDelivery(beside)._stage(credential, sync=sync)
+                made, held = write_generation(folder, files, before=before, kept=credential.kept(), sync=sync)
         except OSError as error:
-            raise self._not_written(error) from error
-        return _Staged(self, self._folder, credential, made, before)
+            self.check(names)
+            self._refuse(error)
+        return _Staged(self, credential, made, held, before, sync=sync)
 
     def collect(self, client_id: str) -> dict[str, bytes]:  # noqa: ARG002 - one folder, one client
         try:
@@ -107,42 +131,43 @@ class FolderDelivery:
 
     def _is_for_its_key(self, folder: int, before: str, credential: Credential) -> bool:
         name = f"{before}/client.pem"
-        with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder), "rb") as file:
-            return is_for_same_key(file.read(), credential.certificate, f"{self._folder}/{name}")
+        return is_for_same_key(read_file(folder, name), credential.public_key, f"{self._folder}/{name}")
 
-    def _not_written(self, error: OSError) -> DeliveryFailed:
-        return DeliveryFailed(f"{self._folder} cannot be written: {error.strerror}")
+    def _refuse(self, error: OSError) -> NoReturn:
+        raise DeliveryFailed(f"{self._folder} cannot be written: {error.strerror}") from error
 
     def _commit(self, staged: "_Staged") -> str:
         try:
             with locked(self._folder) as folder:
                 # A delivery that came in between has removed this generation, or changed what it is kept beside.
-                if current_generation(folder) == staged.before and _exists(folder, staged.generation):
-                    names = switch_to(folder, staged.generation)
-                    remove_old(folder, staged.generation, names)
+                if current_generation(folder) == staged.before and exists(folder, staged.generation):
+                    switch_to(folder, staged.generation, staged.names, sync=staged.sync)
+                    remove_old(folder, staged.generation, staged.names)
                     return str(self._folder)
         except OSError as error:
-            raise self._not_written(error) from error
+            self._refuse(error)
         return self.deliver(staged.credential)
 
 
 class _Staged:
+    """A generation that is written and not switched to. `before` is the one it was made beside."""
+
     def __init__(
-        self, delivery: FolderDelivery, folder: Path, credential: Credential, generation: str, before: str | None
+        self,
+        delivery: FolderDelivery,
+        credential: Credential,
+        generation: str,
+        names: frozenset[str],
+        before: str | None,
+        *,
+        sync: bool,
     ) -> None:
         self._delivery = delivery
-        self.folder = folder
         self.credential = credential
         self.generation = generation
+        self.names = names
         self.before = before
+        self.sync = sync
 
     def commit(self) -> str:
         return self._delivery._commit(self)
-
-
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return False
-    return True

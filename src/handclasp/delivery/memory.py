@@ -15,8 +15,8 @@ class MemoryDelivery:
         before = self._delivered.get(place, {})
         if credential.keep_key and before:
             what = f"memory:{place}"
-            if not is_for_same_key(before["client.pem"], credential.certificate, what):
-                place = f"{place}/{other_keys_place(credential.certificate)}"
+            if not is_for_same_key(before["client.pem"], credential.public_key, what):
+                place = f"{place}/{other_keys_place(credential.public_key)}"
                 before = self._delivered.get(place, {})
         kept = {name: before[name] for name in credential.kept() if name in before}
         self._delivered[place] = kept | credential.files()
@@ -24,6 +24,9 @@ class MemoryDelivery:
 
     def stage(self, credential: Credential) -> Staged:
         return _Staged(self, credential)
+
+    def flush(self) -> None:
+        pass
 
     def collect(self, client_id: str) -> dict[str, bytes]:
         return dict(self._delivered.get(client_id, {}))

@@ -19,6 +19,7 @@ class Credential:
     delivery is of another key, the certificate is put beside it, under `other_keys_place`: it must not be lost, and
     must not lie beside a key that is not its own. With `keep_archive` the PKCS#12 file delivered before stays too:
     its passphrase is not here, so it still holds the certificate before, which is valid until it is superseded.
+    `public_key` (SubjectPublicKeyInfo, DER) is needed with `keep_key` only.
     """
 
     client_id: str
@@ -29,6 +30,7 @@ class Credential:
     pkcs12: bytes | None = None
     keep_key: bool = False
     keep_archive: bool = False
+    public_key: bytes = b""
 
     def files(self) -> dict[str, bytes]:
         """File name to content, under the names that scripts rely on; without what is kept."""
@@ -50,7 +52,10 @@ class Staged(Protocol):
     """A credential that is ready where it will be, and that nobody sees yet."""
 
     def commit(self) -> str:
-        """Hand it over, in one step; returns where it is, for people. Raises DeliveryFailed."""
+        """Hand it over, in one step; returns where it is, for people. Raises DeliveryFailed.
+
+        It has to be flushed before, or a power failure leaves what cannot be read; and after, to be durable.
+        """
         ...
 
 
@@ -60,10 +65,14 @@ class Delivery(Protocol):
         ...
 
     def stage(self, credential: Credential) -> Staged:
-        """Do all of it that takes time, so that `commit` is quick: `deliver` is one after the other.
+        """Do all of it that takes time, so that `commit` is quick: for many at once.
 
         What is never committed is forgotten, and removed by the next delivery. Raises DeliveryFailed.
         """
+        ...
+
+    def flush(self) -> None:
+        """When it returns, what was staged and what was committed is durable. Raises DeliveryFailed."""
         ...
 
     def collect(self, client_id: str) -> dict[str, bytes]:

@@ -17,8 +17,9 @@ from handclasp.registry.port import Change, Registry
 
 #: A gateway reports this often even if it has nothing to say: "at least every five seconds", with room to be late.
 HEARTBEAT_SECONDS = 4.0
-#: What it has seen is told this often at most.
+#: What it has seen is told this often at most, and no more of the time than this: one writer keeps out all others.
 _TELL_SECONDS = 1.0
+_TELL_SHARE = 0.1
 #: Mebibytes of the log between two reports: one that is far behind still says that it lives.
 _AT_ONCE = 16
 
@@ -61,6 +62,7 @@ class Reporter:
     _unanswered_from: float | None = None
     _reported: Served | None = None
     _reported_at: float = 0.0
+    _took: float = 0.0
     #: this clock stands still while the machine sleeps
     _awake_from: float = field(default_factory=time.monotonic)
 
@@ -83,7 +85,7 @@ class Reporter:
         instant = time.monotonic()
         since = instant - self._reported_at
         is_due = self._confirmed != self._reported or since >= HEARTBEAT_SECONDS
-        has_seen = bool(self._tally or self._unsure) and since >= _TELL_SECONDS
+        has_seen = bool(self._tally or self._unsure) and since >= max(_TELL_SECONDS, self._took / _TELL_SHARE)
         if self._confirmed is None or instant - self._confirmed_at > 2 * HEARTBEAT_SECONDS:
             return False
         if not is_due and not has_seen:
@@ -117,7 +119,7 @@ class Reporter:
 
     def _tell(self, registry: Registry) -> None:
         tally, position = self._unsure or (self._tally, self.tail.position)
-        confirmed = self._confirmed
+        confirmed, begun = self._confirmed, time.monotonic()
         try:
             with registry.change() as change:
                 if self._unsure is None or not self._is_told(change, position):
@@ -133,6 +135,7 @@ class Reporter:
             self._tally = Tally()
         self._unsure = None
         self._reported, self._reported_at = confirmed, time.monotonic()
+        self._took = self._reported_at - begun
 
     def _is_told(self, change: Change, position: str) -> bool:
         """The commit went through, and only the word of it was lost."""

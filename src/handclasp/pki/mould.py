@@ -6,8 +6,10 @@ identifier are replaced in its DER, everything else is copied. A test holds the 
 `issue` would have signed, octet by octet.
 """
 
+from collections.abc import Callable
+
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from handclasp.pki.der import element, parts, sequence
@@ -24,10 +26,11 @@ _SKI = bytes.fromhex("0603551d0e")
 class Mould:
     """Made from a v3 certificate whose SAN is one URI and not critical, SKI after it as `prepare` puts them.
 
-    Raises ValueError for one of another shape.
+    `key` is its issuer's. Raises ValueError for a model of another shape.
     """
 
-    def __init__(self, model: x509.Certificate) -> None:
+    def __init__(self, model: x509.Certificate, key: PrivateKey) -> None:
+        self._sign = _signature_by(key)
         tbs, self._algorithm, _ = parts(model.public_bytes(Encoding.DER))
         self._version, _, *signed, _, _, extensions = parts(tbs)
         # signature, issuer and validity stand between serial number and subject.
@@ -38,10 +41,10 @@ class Mould:
             raise ValueError("the certificate is no model for others")
         self._shared = b"".join(shared)
 
-    def cast(self, *, subject: bytes, spki: bytes, uri: str, serial: int, key: PrivateKey) -> bytes:
-        """The certificate's DER. `subject` and `spki` are DER, `key` the issuer's; the URI is ASCII (RFC 5280)."""
+    def cast(self, *, subject: bytes, spki: bytes, uri: str, serial: int) -> bytes:
+        """The certificate's DER. `subject` and `spki` are DER; the URI is ASCII (RFC 5280 4.2.1.6)."""
         tbs = self.to_be_signed(subject=subject, spki=spki, uri=uri, serial=serial)
-        return sequence(tbs + self._algorithm + element(_BIT_STRING, b"\0" + _signature(key, tbs)))
+        return sequence(tbs + self._algorithm + element(_BIT_STRING, b"\0" + self._sign(tbs)))
 
     def to_be_signed(self, *, subject: bytes, spki: bytes, uri: str, serial: int) -> bytes:
         names = element(_OCTET_STRING, sequence(element(_URI, uri.encode("ascii"))))
@@ -51,13 +54,14 @@ class Mould:
         return sequence(self._version + number + self._signed + subject + spki + element(_EXTENSIONS, extensions))
 
 
-def _signature(key: PrivateKey, data: bytes) -> bytes:
+def _signature_by(key: PrivateKey) -> Callable[[bytes], bytes]:
     """As `CertificateBuilder.sign` does it for each kind of key."""
     algorithm = signature_hash(key)
-    if algorithm is None:
-        assert not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey))  # noqa: S101 - Ed25519 has no hash
-        return key.sign(data)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key.sign(data, ec.ECDSA(algorithm))
-    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - the third kind there is
-    return key.sign(data, padding.PKCS1v15(), algorithm)
+    if isinstance(key, ec.EllipticCurvePrivateKey) and algorithm is not None:
+        ecdsa = ec.ECDSA(algorithm)
+        return lambda data: key.sign(data, ecdsa)
+    if isinstance(key, rsa.RSAPrivateKey) and algorithm is not None:
+        pkcs1 = padding.PKCS1v15()
+        return lambda data: key.sign(data, pkcs1, algorithm)
+    assert isinstance(key, ed25519.Ed25519PrivateKey)  # noqa: S101 - the third kind there is
+    return key.sign

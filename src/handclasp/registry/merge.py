@@ -10,64 +10,15 @@ The rules, each of which only ever takes trust away:
 - Operations are held by nobody, and whoever still works on one has lost it.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from handclasp.registry.audit_chain import broken_at
-from handclasp.registry.port import Row
-from handclasp.registry.records import AuditEntry
+from handclasp.registry.snapshot_tables import Columns, Tables
 
-_Columns = dict[str, Any]
-
-#: Parents before children, as snapshots have them.
-ORDER = (
-    "revision",
-    "issuer",
-    "client",
-    "certificate",
-    "audit",
-    "checkpoint",
-    "operation",
-    "sighting",
-    "refusal",
-    "notice",
-)
 #: A status further right is never replaced by one further left.
 _CLIENT = ("active", "suspended", "revoked")
 _CERTIFICATE = ("active", "revoked")
 _RETIRED = "retired"
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """A snapshot, sorted into its tables."""
-
-    rows: dict[str, list[_Columns]]
-
-    @classmethod
-    def of(cls, rows: Iterable[Row]) -> "Tables":
-        found: dict[str, list[_Columns]] = {table: [] for table in ORDER}
-        for table, row in rows:
-            found.setdefault(table, []).append(row)
-        return cls(found)
-
-    def __getitem__(self, table: str) -> list[_Columns]:
-        return self.rows[table]
-
-    def all(self) -> Iterator[Row]:
-        for table, rows in self.rows.items():
-            for row in rows:
-                yield table, row
-
-    def revision(self) -> int:
-        return max((row["value"] for row in self["revision"]), default=0)
-
-    def entries(self) -> list[AuditEntry]:
-        return [AuditEntry(**row) for row in self["audit"]]
-
-    def roots(self) -> set[str]:
-        return {row["fingerprint"] for row in self["issuer"] if row["parent_id"] is None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +84,7 @@ def merged(snapshot: Tables, current: Tables) -> Merge:
     )
 
 
-def _certificates(sides: _Sides) -> tuple[list[_Columns], list[_Columns]]:
+def _certificates(sides: _Sides) -> tuple[list[Columns], list[Columns]]:
     """All that are to be, and among them those the snapshot does not have."""
     now = {(row["issuer_id"], row["serial_number"]): row for row in sides.current["certificate"]}
     kept = []
@@ -151,7 +102,7 @@ def _certificates(sides: _Sides) -> tuple[list[_Columns], list[_Columns]]:
     return kept + carried, carried
 
 
-def _clients(sides: _Sides, needed: set[str]) -> tuple[list[_Columns], list[str]]:
+def _clients(sides: _Sides, needed: set[str]) -> tuple[list[Columns], list[str]]:
     """All that are to be, and the names of those forgotten."""
     now = {row["client_id"].lower(): row for row in sides.current["client"]}
     kept = []
@@ -168,7 +119,7 @@ def _clients(sides: _Sides, needed: set[str]) -> tuple[list[_Columns], list[str]
     return kept + [row | {"revision": sides.revision} for row in carried], forgotten
 
 
-def _issuers(sides: _Sides, needed: set[str]) -> list[_Columns]:
+def _issuers(sides: _Sides, needed: set[str]) -> list[Columns]:
     now = {row["issuer_id"]: row for row in sides.current["issuer"]}
     kept = []
     for row in sides.snapshot["issuer"]:
@@ -179,7 +130,7 @@ def _issuers(sides: _Sides, needed: set[str]) -> list[_Columns]:
         else:
             kept.append(row)
     # An issuer's own issuer is needed with it; a later one may have been made by it, so the newest is looked at first.
-    carried: list[_Columns] = []
+    carried: list[Columns] = []
     for row in sorted(now.values(), key=lambda each: each["number"], reverse=True):
         if row["status"] == _RETIRED or row["issuer_id"] in needed:
             carried.insert(0, row | {"status": _RETIRED})
@@ -201,20 +152,20 @@ def _trail(snapshot: Tables, current: Tables) -> tuple[Tables, int]:
     return snapshot, sum(row["hash"] not in shared for row in theirs)
 
 
-def _has_head(trail: list[_Columns], of: list[_Columns]) -> bool:
+def _has_head(trail: list[Columns], of: list[Columns]) -> bool:
     """True if the last entry of `of` is in `trail`, where it was: so all before it is too."""
     return not of or (len(trail) >= len(of) and trail[len(of) - 1] == of[-1])
 
 
-def _let_go(operation: _Columns, current: Tables) -> _Columns:
+def _let_go(operation: Columns, current: Tables) -> Columns:
     fences = [row["fence"] for row in current["operation"] if row["operation_id"] == operation["operation_id"]]
     fence = max([operation["fence"], *fences]) + 1
     return operation | {"holder": None, "lease_until": None, "fence": fence}
 
 
-def _further(statuses: tuple[str, ...], row: _Columns, later: _Columns) -> bool:
+def _further(statuses: tuple[str, ...], row: Columns, later: Columns) -> bool:
     return statuses.index(later["status"]) > statuses.index(row["status"])
 
 
-def _name(certificate: _Columns) -> str:
+def _name(certificate: Columns) -> str:
     return f"{certificate['serial_number']} of {certificate['client_id'] or 'nobody'}"
