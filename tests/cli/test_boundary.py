@@ -16,7 +16,9 @@ from handclasp.cli.output import cell, one_line
 from handclasp.errors import InvalidInput, RegistryBusy
 from tests.cli.terminal import Terminal, one_error_line
 
-_HEAVY = ("cryptography", "rich", "httpx", "asyncio", "importlib.metadata", "handclasp.authority", "handclasp.pki")
+_HEAVY = ("cryptography", "rich", "httpx", "asyncio", "importlib.metadata", "handclasp.authority.", "handclasp.pki")
+#: Pure arithmetic, whatever folder it is in.
+_LIGHT = ("handclasp.authority.due",)
 
 
 @pytest.mark.parametrize("line", ["--help", "client --help", "client list", "audit list", "--version"])
@@ -24,7 +26,7 @@ def test_fast_commands_import_nothing_heavy(established: Terminal, line: str) ->
     outcome = established.process(line, environ={"PYTHONPROFILEIMPORTTIME": "1"})
     assert outcome.code == 0, outcome.err
     imported = {found.rpartition("|")[2].strip() for found in outcome.err.splitlines()}
-    assert not [name for name in imported if name.startswith(_HEAVY)]
+    assert not [name for name in imported if name.startswith(_HEAVY) and name not in _LIGHT]
 
 
 def test_a_pipe_whose_reader_has_gone_is_no_error(established: Terminal) -> None:

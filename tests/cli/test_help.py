@@ -62,7 +62,7 @@ def test_every_option_says_what_it_does(path: tuple[str, ...]) -> None:
         "client show acme",
         "client renew acme",
         "client revoke acme",
-        "client suspend acme",
+        "client suspend acme --lock-out 1",
         "client resume acme",
         "client export acme --out out",
         "client add beta --environment prod --application web",

@@ -83,4 +83,4 @@ def test_a_killed_enrolment_is_taken_up_by_the_next(established: Terminal, made_
 
 def test_a_killed_renewal_leaves_a_credential_that_fits(established: Terminal) -> None:
     established.add("acme", "--out", "out")
-    assert _killed_everywhere(established, "client renew acme --out out", lambda: None) > 10
+    assert _killed_everywhere(established, "client renew acme --out out", lambda: None) >= 10

@@ -60,7 +60,7 @@ def test_a_csr_may_come_through_stdin(established: Terminal) -> None:
 def test_list_show_and_the_filters(established: Terminal) -> None:
     established.add("acme", "--owner", "Team Blue")
     established("client add beta --environment test --application web")
-    established("client suspend beta")
+    established("client suspend beta --lock-out 1")
     assert [row[:5] for row in established("client list").rows] == [
         ["acme", "prod", "nextjs", "active", "1"],
         ["beta", "test", "web", "suspended", "1"],

@@ -5,9 +5,9 @@ Each batch is cast in a mould (`pki.mould`) that `prepare` and `issue` made a mo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -32,8 +32,7 @@ _P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107")
 _REMEMBERED = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One certificate to make. `before` is the DER of the one it replaces, `public_key_id` that one's.
 
     With `rekey` the key is new, of the same kind.
@@ -48,14 +47,13 @@ class Order:
     rekey: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """Its record, its PEM, its public key (DER), and its private key if that was made for it. Nothing has left yet."""
 
     certificate: Certificate
     pem: bytes
     public_key: bytes
-    key: PrivateKeyPem | None = field(repr=False)
+    key: PrivateKeyPem | None
 
 
 class BulkSigner:

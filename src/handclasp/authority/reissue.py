@@ -34,11 +34,11 @@ from handclasp.pki.pem import der_pem
 from handclasp.registry.records import Certificate, Holding
 
 #: Clients read, and certificates signed, at once.
-PAGE = 200
+PAGE = 500
 #: Certificates a transaction: a commit each would cost more than the signature, and a revocation waits for one.
-CHUNK = 64
+CHUNK = 128
 #: Pages signed ahead of the writer.
-_AHEAD = 4
+_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Each worker opens custody itself: a key never crosses from one process to anothe
 do, through a pipe of this process's own. Threads would not help: encoding holds the interpreter's lock.
 """
 
+import copyreg
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,10 @@ class _Task:
     issuer: bytes
     key_name: str
     practice: Practice
+
+
+# A practice's profiles hold object identifiers, which the library does not let be pickled by itself.
+copyreg.pickle(x509.ObjectIdentifier, lambda oid: (x509.ObjectIdentifier, (oid.dotted_string,)))
 
 
 @contextmanager

@@ -17,11 +17,9 @@ from handclasp.delivery.generation import (
     DATA,
     current_generation,
     exists,
-    is_delivered,
     is_free,
     locked,
     read_file,
-    remove_old,
     switch_to,
     sync_file_system,
     write_generation,
@@ -35,36 +33,42 @@ class FileDelivery:
     """Into `folder`/{client id}."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = os.fspath(folder)
 
     def deliver(self, credential: Credential) -> str:
-        return FolderDelivery(self._folder / credential.client_id).deliver(credential)
+        return self._of(credential.client_id).deliver(credential)
 
     def stage(self, credential: Credential) -> Staged:
-        return FolderDelivery(self._folder / credential.client_id).stage(credential)
+        return self._of(credential.client_id).stage(credential)
 
     def flush(self) -> None:
         FolderDelivery(self._folder).flush()
 
     def collect(self, client_id: str) -> dict[str, bytes]:
-        return FolderDelivery(self._folder / client_id).collect(client_id)
+        return self._of(client_id).collect(client_id)
+
+    def _of(self, client_id: str) -> "FolderDelivery":
+        return FolderDelivery(f"{self._folder}/{client_id}")
 
 
 class FolderDelivery:
     """Into one folder, the client's own: what `--out DIR` asks for."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | str) -> None:
+        # Text: joining paths as objects costs more than writing the files, ten thousand times over.
+        self._folder = os.fspath(folder)
 
     def check(self, names: list[str]) -> None:
         """Raises DeliveryFailed, before anything is issued or made, if the folder cannot take these files."""
         try:
             for name in names:
-                if not is_delivered(self._folder, name) and os.path.lexists(path := self._folder / name):
+                path = Path(self._folder, name)
+                is_ours = path.is_symlink() and str(path.readlink()) == f"{DATA}/{name}"
+                if not is_ours and os.path.lexists(path):
                     raise DeliveryFailed(
                         f"{path} exists and was not put there by a delivery", hint="choose another --out folder"
                     )
-            there = self._folder
+            there = Path(self._folder)
             while not there.exists():
                 there = there.absolute().parent
             if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
@@ -80,7 +84,7 @@ class FolderDelivery:
 
     def flush(self) -> None:
         try:
-            sync_file_system(self._folder)
+            sync_file_system(Path(self._folder))
         except FileNotFoundError:  # nothing was ever delivered here
             return
         except OSError as error:
@@ -92,14 +96,14 @@ class FolderDelivery:
         try:
             if not os.path.isdir(self._folder):  # noqa: PTH112 - a tenth of the cost, ten thousand times
                 self.check(names)
-                make_private_folder(self._folder)
+                make_private_folder(Path(self._folder))
             with locked(self._folder) as folder:
                 for name in names:
                     if not is_free(folder, name):
                         self.check([name])
                 before = current_generation(folder)
                 if credential.keep_key and before and not self._is_for_its_key(folder, before, credential):
-                    beside = self._folder / other_keys_place(credential.public_key)
+                    beside = f"{self._folder}/{other_keys_place(credential.public_key)}"
                     return FolderDelivery(beside)._stage(credential, sync=sync)
                 made, held = write_generation(folder, files, before=before, kept=credential.kept(), sync=sync)
         except OSError as error:
@@ -125,7 +129,7 @@ class FolderDelivery:
 
     def _current(self) -> Path | None:
         try:
-            return self._folder / (self._folder / DATA).readlink()
+            return Path(self._folder) / Path(self._folder, DATA).readlink()
         except FileNotFoundError:
             return None
 
@@ -142,8 +146,7 @@ class FolderDelivery:
                 # A delivery that came in between has removed this generation, or changed what it is kept beside.
                 if current_generation(folder) == staged.before and exists(folder, staged.generation):
                     switch_to(folder, staged.generation, staged.names, sync=staged.sync)
-                    remove_old(folder, staged.generation, staged.names)
-                    return str(self._folder)
+                    return self._folder
         except OSError as error:
             self._refuse(error)
         return self.deliver(staged.credential)

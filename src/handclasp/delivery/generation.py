@@ -14,8 +14,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 from handclasp.atomic_file import remove_abandoned
@@ -27,12 +27,13 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 #: The same in most deliveries: one that has not changed is linked from the generation before, not written again.
 _RARELY_NEW = "ca.pem"
+_USUAL = ("client.key", "client.pem", "fullchain.pem", "ca.pem")
 #: Certificates and chains are a few kilobytes; a root rotation's anchors a few more.
 _MOST = 1 << 20
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def locked(folder: str) -> Iterator[int]:
     """The folder's descriptor, locked against other deliveries into it until the block ends."""
     descriptor = os.open(folder, _FOLDER)
     try:
@@ -53,12 +54,10 @@ def current_generation(folder: int) -> str | None:
         ) from None
 
 
-def is_delivered(folder: Path | int, name: str) -> bool:
+def is_delivered(folder: int, name: str) -> bool:
     """True for a link that a delivery made; anything else of that name is somebody else's."""
     try:
-        if isinstance(folder, int):
-            return os.readlink(name, dir_fd=folder) == f"{DATA}/{name}"
-        return str((folder / name).readlink()) == f"{DATA}/{name}"
+        return os.readlink(name, dir_fd=folder) == f"{DATA}/{name}"
     except OSError:
         return False
 
@@ -116,7 +115,7 @@ def write_generation(
 
 
 def switch_to(folder: int, generation: str, names: frozenset[str], *, sync: bool) -> None:
-    """Point `..data` at it, and each file's name at `..data`."""
+    """Point `..data` at it, and each file's name at `..data`; remove what was before."""
     part = f".data.{os.getpid()}.part"
     try:
         os.symlink(generation, part, dir_fd=folder)
@@ -124,15 +123,19 @@ def switch_to(folder: int, generation: str, names: frozenset[str], *, sync: bool
         os.unlink(part, dir_fd=folder)
         os.symlink(generation, part, dir_fd=folder)
     os.rename(part, DATA, src_dir_fd=folder, dst_dir_fd=folder)
-    for name in names.difference(os.listdir(folder)):  # a name that is there was looked at when it was staged
+    there = os.listdir(folder)
+    for name in names.difference(there):  # a name that is there was looked at when it was staged
         os.symlink(f"{DATA}/{name}", name, dir_fd=folder)
     if sync:
         os.fsync(folder)
+    _remove_old(folder, there, names.union((generation, DATA)))
 
 
-def remove_old(folder: int, current: str, names: frozenset[str]) -> None:
+def _remove_old(folder: int, there: Sequence[str], current: Set[str]) -> None:
     """Generations before this one, and links to files this one does not have (no old key beside a new CSR's)."""
-    for entry in names.union((current, DATA)).symmetric_difference(os.listdir(folder)):
+    for entry in there:
+        if entry in current:
+            continue
         if _GENERATION.fullmatch(entry):
             _remove(folder, entry)
         elif entry.endswith(".part"):
@@ -199,14 +202,13 @@ def _check_private(generation: int, name: str) -> None:
 
 
 def _remove(folder: int, entry: str) -> None:
-    """What cannot be removed now is tried again by the next delivery."""
-    with suppress(OSError):
-        descriptor = os.open(entry, _FOLDER, dir_fd=folder)
-        try:
-            for name in os.listdir(descriptor):  # noqa: PTH208 - through the descriptor
-                os.unlink(name, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
+    """Mostly it has the usual files and no others. What cannot be removed now is tried again by the next delivery."""
+    try:
+        for name in _USUAL:
+            try:
+                os.unlink(f"{entry}/{name}", dir_fd=folder)
+            except FileNotFoundError:
+                continue
         os.rmdir(entry, dir_fd=folder)
-        return
-    shutil.rmtree(entry, ignore_errors=True, dir_fd=folder)
+    except OSError:
+        shutil.rmtree(entry, ignore_errors=True, dir_fd=folder)

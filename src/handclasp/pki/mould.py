@@ -21,6 +21,8 @@ _INTEGER, _BIT_STRING, _OCTET_STRING = 0x02, 0x03, 0x04
 _URI, _EXTENSIONS = 0x86, 0xA3
 _SAN = bytes.fromhex("0603551d11")
 _SKI = bytes.fromhex("0603551d0e")
+#: A subject key identifier is 20 octets (RFC 7093): all of the extension but these.
+_IDENTIFIER = sequence(_SKI + element(_OCTET_STRING, element(_OCTET_STRING, bytes(20))))[:-20]
 
 
 class Mould:
@@ -48,8 +50,8 @@ class Mould:
 
     def to_be_signed(self, *, subject: bytes, spki: bytes, uri: str, serial: int) -> bytes:
         names = element(_OCTET_STRING, sequence(element(_URI, uri.encode("ascii"))))
-        identifier = element(_OCTET_STRING, element(_OCTET_STRING, spki_key_identifier(spki)))
-        extensions = sequence(self._shared + sequence(_SAN + names) + sequence(_SKI + identifier))
+        identifier = _IDENTIFIER + spki_key_identifier(spki)
+        extensions = sequence(self._shared + sequence(_SAN + names) + identifier)
         number = element(_INTEGER, serial.to_bytes(serial.bit_length() // 8 + 1))
         return sequence(self._version + number + self._signed + subject + spki + element(_EXTENSIONS, extensions))
 

@@ -71,6 +71,8 @@ UPSERT_REFUSAL = """
 
 class SqlChange(SqlReader):
     _raised_revision: int | None = None
+    #: the trail's end as this transaction knows it: nobody else writes meanwhile
+    _last_audit: AuditEntry | None = None
 
     def _revision(self) -> int:
         """This transaction's revision, raised once."""
@@ -122,10 +124,12 @@ class SqlChange(SqlReader):
         # Imported here: what only reads starts faster without json and hashlib.
         from handclasp.registry.audit_chain import chained  # noqa: PLC0415
 
-        row = self._run(SELECT_LAST_AUDIT).fetchone()
-        last = AuditEntry(*row) if row else None
-        entry = chained(last, at=at, actor=actor, action=action, subject=subject, details=details)
+        if self._last_audit is None:
+            row = self._run(SELECT_LAST_AUDIT).fetchone()
+            self._last_audit = AuditEntry(*row) if row else None
+        entry = chained(self._last_audit, at=at, actor=actor, action=action, subject=subject, details=details)
         self._run(INSERT_AUDIT, values(entry))
+        self._last_audit = entry
 
     def add_operation(self, operation: Operation) -> None:
         self._run(INSERT_OPERATION, values(operation))
