@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.forking import in_child
 
-_WRITES = ("replace", "rename", "fsync", "mkdir", "symlink", "unlink", "rmdir")
+_WRITES = ("replace", "rename", "fsync", "mkdir", "symlink", "link", "unlink", "rmdir")
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
+from handclasp.authority.issuers import certificate_of
 from handclasp.authority.publish import Publication, publish, trust_bundle
 from handclasp.errors import NotEstablished, TruststoreRejected
+from handclasp.pki.pem import load_certificates
 from handclasp.registry.records import IssuerStatus
 from tests.authority.conftest import Authority
 from tests.making import NOW
@@ -46,12 +48,25 @@ def test_without_an_authority_there_is_nothing_to_publish(empty: Authority) -> N
 
 
 def test_a_bundle_that_breaks_a_rule_is_not_published(authority: Authority) -> None:
-    authority.now = NOW + timedelta(days=2000)  # the intermediate has expired
+    authority.now = NOW - timedelta(days=1)
     before = authority.actions()
-    with pytest.raises(TruststoreRejected, match="Issuing CA 1: expired on"):
+    with pytest.raises(TruststoreRejected, match="Issuing CA 1: not valid before"):
         published(authority)
     assert authority.truststore.read() is None
     assert authority.actions() == before
+
+
+def test_an_issuer_that_has_expired_is_left_out_and_stands_in_nobodys_way(authority: Authority) -> None:
+    authority.now = NOW + timedelta(days=2000)
+    assert published(authority).certificates == 1
+    (trusted,) = load_certificates(authority.truststore.read() or b"")
+    assert trusted == certificate_of(authority.registry.issuers()[0])
+
+
+def test_a_hierarchy_that_is_over_is_not_published(authority: Authority) -> None:
+    authority.now = NOW + timedelta(days=4000)
+    with pytest.raises(TruststoreRejected, match="Root CA: expired on"):
+        published(authority)
 
 
 def test_a_warning_is_told_and_does_not_stop(authority: Authority) -> None:

@@ -98,6 +98,7 @@ def test_dry_run_changes_nothing_and_says_what_would_be_done(in_use: Terminal) -
     audit = in_use("audit list").out
     plan = in_use("rotate issuer --dry-run --json").json
     assert plan["replaces"] == ["CN=Handclasp Issuing CA 1"]
+    assert plan["clients"] == ["acme", "own"]
     assert (plan["certificates"], plan["of_clients_with_their_own_csr"]) == (2, 1)
     assert plan["seconds_to_reissue"] >= 1
     assert "certificates" in in_use("rotate issuer --dry-run").out

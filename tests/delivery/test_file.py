@@ -1,5 +1,6 @@
 """Credentials as files: private, switched in one step, and never over what somebody else put there."""
 
+import multiprocessing
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from handclasp.delivery.file import FileDelivery, FolderDelivery
 from handclasp.errors import DeliveryFailed
-from tests.delivery.test_contract import credential
+from tests.delivery.test_contract import certified, credential, with_key
 from tests.forking import become_nobody, in_child
 from tests.killing import killed_at
 
@@ -173,3 +174,65 @@ def test_a_reader_never_sees_a_key_beside_anothers_certificate(out: Path) -> Non
     reader.join()
     assert mixed == []
     assert len(set(seen)) > 1
+
+
+def test_two_processes_that_deliver_into_one_folder_wait_for_each_other(out: Path) -> None:
+    """Four at once, again and again: without the lock one removes the generation the other has just switched to."""
+    started = [multiprocessing.Process(target=deliver_often, args=(out, number)) for number in range(4)]
+    for each in started:
+        each.start()
+    for each in started:
+        each.join()
+    assert [each.exitcode for each in started] == [0] * 4
+    files = FolderDelivery(out).collect("acme")
+    assert files["client.pem"].split()[1] == files["fullchain.pem"].split()[1] == files["client.p12"].split()[1]
+    generations = [each.name for each in out.iterdir() if each.name.startswith("..") and each.name != "..data"]
+    assert generations == [str((out / "..data").readlink())]
+
+
+def deliver_often(out: Path, number: int) -> None:
+    for time in range(20):
+        FolderDelivery(out).deliver(credential(b"%d-%d" % (number, time)))
+
+
+def test_a_certificate_that_somebody_wrote_over_is_said(out: Path) -> None:
+    FolderDelivery(out).deliver(with_key(certified(1)))
+    (out / "..data" / "client.pem").write_bytes(b"not a certificate")
+    with pytest.raises(DeliveryFailed, match=r"client\.pem is not a certificate: somebody has written over it"):
+        FolderDelivery(out).deliver(certified(2))
+
+
+def test_a_trust_anchor_that_stays_is_the_same_file_and_a_new_one_is_written(out: Path) -> None:
+    FolderDelivery(out).deliver(with_key(certified(1)))
+    before = (out / "ca.pem").stat().st_ino
+    FolderDelivery(out).deliver(certified(2))
+    assert (out / "ca.pem").stat().st_ino == before
+    FolderDelivery(out).deliver(certified(3, anchor=b"anchor" * 2))
+    assert (out / "ca.pem").read_bytes() == b"anchor" * 2
+
+
+def test_staged_deliveries_killed_anywhere_leave_a_whole_pair(out: Path) -> None:
+    first = with_key(certified(1))
+    FolderDelivery(out).deliver(first)
+
+    def rotate() -> None:
+        delivery = FolderDelivery(out)
+        staged = delivery.stage(certified(2))
+        delivery.flush()
+        staged.commit()
+
+    for number in range(1, 100):
+        if not killed_at(number, rotate):
+            break
+        files = FolderDelivery(out).collect("acme")
+        assert files["client.key"] == first.files()["client.key"]
+        assert set(files) == {"client.key", "client.pem", "fullchain.pem", "ca.pem"}
+    else:
+        pytest.fail("the delivery never came to its end")
+
+
+def test_nothing_is_flushed_where_nothing_was_delivered(tmp_path: Path) -> None:
+    FileDelivery(tmp_path / "clients").flush()
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DeliveryFailed, match="cannot be written: Not a directory"):
+        FileDelivery(tmp_path / "file").flush()

@@ -88,7 +88,7 @@ def test_a_report_says_who_it_is_and_how_it_is_reached(own: Guarded) -> None:
     assert found.environments is None
     assert found.trust == sha256(at.truststore.read() or b"").hexdigest()
     assert found.server_issuer == at.signing().record.issuer_id
-    assert abs(found.started_at - at.registry.now()) < 60
+    assert abs(found.awake_since - at.registry.now()) < 60
 
 
 def test_a_report_s_revision_is_true_only_when_it_acts(own: Guarded) -> None:

@@ -3,6 +3,7 @@
 from hypothesis import settings
 
 from tests.model.machine import Model
+from tests.model.restoring import ModelWithRestore
 from tests.model.world import in_memory, on_disk
 
 
@@ -10,7 +11,7 @@ class InMemory(Model):
     open_world = staticmethod(in_memory)
 
 
-class OnDisk(Model):
+class OnDisk(ModelWithRestore):
     open_world = staticmethod(on_disk)
 
 

@@ -100,7 +100,7 @@ def gateway(identifier: str = "gw-1", *, revision: int = 3) -> Gateway:
         trust="ab" * 32,
         server_issuer="issuer-1",
         log_position="12:3456",
-        started_at=900,
+        awake_since=900,
     )
 
 

@@ -4,14 +4,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from handclasp.authority.enrol import renew
 from handclasp.authority.gateway_evidence import Answer, Evidence
+from handclasp.authority.issuers import signing_by
+from handclasp.authority.new_issuer import new_intermediate
 from handclasp.authority.operation import Run, Step, begin
 from handclasp.authority.probe import Probe
+from handclasp.pki.extensions import NO_URLS
 from handclasp.registry.fleet import Gateway, Sighting
 from handclasp.registry.port import Registry
 from handclasp.registry.records import Certificate
 from handclasp.registry.sqlite import SqliteRegistry
-from tests.authority.conftest import Authority, on_disk
+from tests.authority.conftest import PASSPHRASE, Authority, enrolment, on_disk
 from tests.making import NOW
 
 _STEPS = (Step("only", "the step in question", lambda _: None),)
@@ -49,19 +53,44 @@ class Fleet:
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self.now, UTC)
 
+    def add_issuer(self) -> None:
+        """Another intermediate, which is `issuer` from now on; the one before is there still."""
+        custody = self.authority.custody
+        made = new_intermediate(self.registry, custody, lambda: PASSPHRASE, NO_URLS, days=None, now=self.clock()).made
+        with self.registry.change() as change:
+            for each in made:
+                change.add_issuer(each)
+
+    def certify(self, name: str, issuer_id: str) -> Certificate:
+        """Another certificate of that client, delivered."""
+        authority = self.authority
+        signing = signing_by(issuer_id, self.registry, authority.custody, NO_URLS)
+        made = renew(
+            enrolment(name),
+            registry=self.registry,
+            custody=authority.custody,
+            practice=authority.practice,
+            actor="tester",
+            now=self.clock(),
+            signing=signing,
+        ).certificate
+        with self.registry.change() as change:
+            change.set_delivered(made.issuer_id, made.serial_number, int(self.now))
+        return made
+
     def report(
         self,
         gateway_id: str,
         *,
         server_issuer: str = "",
         environments: tuple[str, ...] | None = None,
-        started_at: int = 0,
+        awake_since: int = 0,
     ) -> None:
         """One gateway's report; from now on it goes on reporting while time passes."""
         self.live.add(gateway_id)
         self.trusts.setdefault(gateway_id, set())
         report = Gateway(
-            gateway_id, f"{gateway_id}:8443", "localhost", environments, 1, "", server_issuer, "", started_at
+            gateway_id, f"{gateway_id}:8443", "localhost", environments, 1, "", server_issuer, "", awake_since
         )
         with self.registry.change() as change:
             change.report_gateway(report)

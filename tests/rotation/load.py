@@ -37,7 +37,10 @@ class Client:
     def run(self, stop: threading.Event) -> None:
         generation: Path | None = None
         connection: http.client.HTTPSConnection | None = None
-        while not stop.wait(self.pause):
+        stopping = False
+        while not stopping:
+            # Once more after it was told to stop: with what is newest by then.
+            stopping = stop.wait(self.pause)
             newest = self.folder / (self.folder / "..data").readlink()
             if connection is None or newest != generation:
                 if connection is not None:

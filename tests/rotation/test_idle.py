@@ -6,7 +6,8 @@ import pytest
 
 from handclasp.authority.idle import REPORT_SECONDS, wait_until_idle
 from handclasp.authority.operation import NotYet
-from handclasp.registry.records import Certificate
+from handclasp.authority.revoke import revoke_certificate
+from handclasp.registry.records import Certificate, RevocationReason
 from tests.rotation.fleet import Fleet
 
 HOUR = 3600
@@ -19,20 +20,24 @@ class Waiting:
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self.old = fleet.authority.enrol("acme").certificate
+        self.old_issuer = fleet.issuer
+        fleet.add_issuer()
         self.began = fleet.now
         self.again: list[str] = []
         self.replace(self.old)
 
     def replace(self, certificate: Certificate) -> None:
+        new = self.fleet.certify(certificate.client_id or "", self.fleet.issuer)
+        at = int(self.fleet.now)
         with self.fleet.registry.change() as change:
-            change.set_delivered(certificate.issuer_id, certificate.serial_number, int(self.fleet.now))
-            change.set_replaced(certificate, replaced_by="another", supersede_at=int(self.fleet.now) + 7 * DAY)
+            change.set_delivered(certificate.issuer_id, certificate.serial_number, at)
+            change.set_replaced(certificate, replaced_by=new.fingerprint, supersede_at=at + 7 * DAY)
 
     def wait(self, *, idle_for: int = DAY, deadline: int = 7 * DAY, lock_out: int | None = None) -> float:
         """How long it waited."""
         wait_until_idle(
             self.fleet.run(),
-            {self.fleet.issuer},
+            {self.old_issuer},
             idle_for=timedelta(seconds=idle_for),
             deadline=int(self.began) + deadline,
             lock_out=lock_out,
@@ -71,7 +76,7 @@ def test_it_counts_from_the_last_sighting(waiting: Waiting) -> None:
     run.wait = see
     wait_until_idle(
         run,
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=2),
         deadline=int(waiting.began) + 7 * DAY,
         lock_out=None,
@@ -84,7 +89,7 @@ def test_it_counts_from_the_last_sighting(waiting: Waiting) -> None:
 
 
 def test_a_gateway_whose_own_certificate_is_of_the_old_issuer_is_waited_for(waiting: Waiting) -> None:
-    waiting.fleet.report("edge-1", server_issuer=waiting.fleet.issuer)
+    waiting.fleet.report("edge-1", server_issuer=waiting.old_issuer)
 
     def renew(seconds: float) -> bool:
         if waiting.fleet.now - waiting.began > 10 * HOUR:
@@ -95,7 +100,7 @@ def test_a_gateway_whose_own_certificate_is_of_the_old_issuer_is_waited_for(wait
     run.wait = renew
     wait_until_idle(
         run,
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=1),
         deadline=int(waiting.began) + HOUR,
         lock_out=None,
@@ -116,14 +121,14 @@ def test_what_the_old_issuer_signed_at_the_last_moment_is_reissued(waiting: Wait
 
     wait_until_idle(
         waiting.fleet.run(),
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=1),
         deadline=int(waiting.began) + DAY,
         lock_out=None,
         again=again,
         clock=waiting.fleet.clock,
     )
-    assert waiting.again == [waiting.fleet.issuer]
+    assert waiting.again == [waiting.old_issuer]
 
 
 def test_at_the_deadline_it_waits_for_the_operator_and_says_who_is_locked_out(waiting: Waiting) -> None:
@@ -135,6 +140,19 @@ def test_at_the_deadline_it_waits_for_the_operator_and_says_who_is_locked_out(wa
     with pytest.raises(NotYet):
         waiting.wait(idle_for=30 * DAY, deadline=DAY, lock_out=2)
     assert waiting.wait(idle_for=30 * DAY, deadline=DAY, lock_out=1) >= DAY
+
+
+def test_who_has_no_other_certificate_is_not_locked_out_for_being_silent(waiting: Waiting) -> None:
+    fleet = waiting.fleet
+    alone = fleet.certify("acme", waiting.old_issuer)
+    for each in fleet.registry.certificates("acme"):
+        if each.fingerprint != alone.fingerprint:
+            ports = {"registry": fleet.registry, "actor": "tester", "now": fleet.clock()}
+            revoke_certificate("acme", each.serial_number, reason=RevocationReason.UNSPECIFIED, **ports)  # type: ignore[arg-type]
+    with pytest.raises(NotYet, match=r"would lock out 1 active client: acme \(never seen\).* --lock-out 1$"):
+        waiting.wait(idle_for=HOUR)
+    assert waiting.old_issuer in waiting.again
+    waiting.wait(idle_for=HOUR, lock_out=1)
 
 
 def test_a_machine_that_slept_two_days_saw_nobody_and_that_proves_nothing(waiting: Waiting) -> None:
@@ -151,7 +169,7 @@ def test_a_machine_that_slept_two_days_saw_nobody_and_that_proves_nothing(waitin
     run.wait = sleep
     wait_until_idle(
         run,
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=24),
         deadline=int(waiting.began) + 30 * DAY,
         lock_out=None,
@@ -177,7 +195,7 @@ def test_a_clock_that_is_set_shortens_the_wait_by_a_tick_or_two_at_most(waiting:
     run.wait = set_clock
     wait_until_idle(
         run,
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=6),
         deadline=int(waiting.began) + 7 * DAY,
         lock_out=None,
@@ -192,7 +210,7 @@ def test_how_long_was_watched_survives_a_restart(waiting: Waiting) -> None:
     run.remember(observed=20 * HOUR)
     wait_until_idle(
         run,
-        {waiting.fleet.issuer},
+        {waiting.old_issuer},
         idle_for=timedelta(hours=24),
         deadline=int(waiting.began) + 7 * DAY,
         lock_out=None,
@@ -209,7 +227,7 @@ def looked_at(waiting: Waiting, idle_for: int) -> str:
     try:
         wait_until_idle(
             run,
-            {waiting.fleet.issuer},
+            {waiting.old_issuer},
             idle_for=timedelta(seconds=idle_for),
             deadline=int(waiting.began) + 7 * DAY,
             lock_out=None,
@@ -233,10 +251,10 @@ def test_looked_at_now_and_then_the_gateways_have_watched_meanwhile(waiting: Wai
 
 def test_what_a_gateway_slept_through_meanwhile_is_not_counted(waiting: Waiting) -> None:
     fleet = waiting.fleet
-    fleet.report("edge-1", server_issuer="new", started_at=1_000)
+    fleet.report("edge-1", server_issuer="new", awake_since=1_000)
     assert looked_at(waiting, 6 * HOUR) != ""
     fleet.pass_time(2 * DAY)
-    fleet.report("edge-1", server_issuer="new", started_at=1_000 + 2 * DAY - HOUR)
+    fleet.report("edge-1", server_issuer="new", awake_since=1_000 + 2 * DAY - HOUR)
     assert looked_at(waiting, 6 * HOUR) != ""
     fleet.pass_time(5 * HOUR + 60)
     assert looked_at(waiting, 6 * HOUR) == ""

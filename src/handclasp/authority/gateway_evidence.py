@@ -19,6 +19,7 @@ from handclasp.registry.port import Reader
 #: Three reports missed: it is not only slow.
 SILENT_SECONDS = 15.0
 _AGAIN_SECONDS = 0.2
+_SOON_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,8 @@ def confirm(run: Run, evidence: Evidence, canaries: dict[str, Probe], *, let_in:
     """
     waited, confirmed, named = 0.0, set[str](), set[str]()
     while True:
-        live, silent = live_gateways(run.registry)
-        for gateway in silent:
-            if gateway.gateway_id not in named:
-                run.tell(f"gateway {gateway.gateway_id} is silent for {gateway.silent_for:.0f} s: not waited for")
-                named.add(gateway.gateway_id)
         missing = {}
-        for gateway in live:
+        for gateway in _live_or_named(run, named):
             canary = canaries.get(_environment(gateway))
             if gateway.gateway_id in confirmed or canary is None:
                 continue
@@ -102,6 +98,38 @@ def confirm(run: Run, evidence: Evidence, canaries: dict[str, Probe], *, let_in:
             )
         run.sleep(_AGAIN_SECONDS)
         waited += _AGAIN_SECONDS
+
+
+def wait_until_served(run: Run, revision: int, *, patience: float = 60.0) -> None:
+    """Wait until every live gateway serves that revision of the registry: what it knows may be delivered then.
+
+    Raises GatewayFailed, naming it, when one that lives does not come so far in time.
+    """
+    waited, named = 0.0, set[str]()
+    while late := [g for g in _live_or_named(run, named) if g.revision < revision]:
+        if waited >= patience:
+            raise GatewayFailed(
+                f"gateway {late[0].gateway_id} serves revision {late[0].revision} and not {revision} after "
+                f"{waited:.0f} s: nobody is given a certificate that it would refuse",
+                hint="look at `handclasp status`; stop that gateway if it is not to be waited for",
+            )
+        run.sleep(_SOON_SECONDS)
+        waited += _SOON_SECONDS
+
+
+def behind(registry: Reader, revision: int) -> list[Gateway]:
+    """The live gateways that do not serve that revision yet."""
+    return [gateway for gateway in live_gateways(registry)[0] if gateway.revision < revision]
+
+
+def _live_or_named(run: Run, named: set[str]) -> list[Gateway]:
+    """The live gateways; of each silent one it is told once that it is not waited for."""
+    live, silent = live_gateways(run.registry)
+    for gateway in silent:
+        if gateway.gateway_id not in named:
+            run.tell(f"gateway {gateway.gateway_id} is silent for {gateway.silent_for:.0f} s: not waited for")
+            named.add(gateway.gateway_id)
+    return live
 
 
 def still_serving_with(registry: Reader, issuer_ids: Iterable[str]) -> list[str]:

@@ -34,11 +34,11 @@ def wait_until_idle(
     again: Callable[[str], None],
     clock: Callable[[], datetime],
 ) -> None:
-    """Returns when nobody has been seen with a certificate of `old` for `idle_for`, or at the deadline when nobody
+    """Returns when nobody has been seen with a certificate of `old` for `idle_for`, or at the deadline; and when nobody
     is locked out, or exactly as many as the operator agreed to.
 
-    `again` re-issues what an old issuer signed at the last moment. Raises NotYet at the deadline when somebody would
-    be locked out and that was not agreed to.
+    `again` re-issues what an old issuer signed at the last moment. Raises NotYet when somebody would be locked out
+    and that was not agreed to: at the deadline who still uses an old certificate, and always who has no other.
     """
     needed = idle_for.total_seconds()
     tick = min(max(needed / 20, _SHORTEST), _LONGEST)
@@ -57,9 +57,11 @@ def wait_until_idle(
             observed = min(observed, max(0.0, now - max(h.last_seen_at or 0 for h in in_use)))
         servers = still_serving_with(run.registry, old)
         if not in_use and observed >= needed + _report_delay(run.registry) and not servers:
+            _agreed(run, old, lock_out, "nobody was seen with them; retiring the old issuer", again, epoch(clock()))
             return
         if now >= deadline and not servers:
-            _at_the_deadline(run, old, lock_out, epoch(clock()), since=int(now - needed))
+            what = "the deadline has passed; retiring the old issuer"
+            _agreed(run, old, lock_out, what, again, epoch(clock()), since=int(now - needed))
             return
         said = _words(in_use, servers)
         if not run.patient:
@@ -75,7 +77,7 @@ def wait_until_idle(
 
 
 def _remember(run: Run, observed: float) -> None:
-    awake = {gateway.gateway_id: gateway.started_at for gateway in live_gateways(run.registry)[0]}
+    awake = {gateway.gateway_id: gateway.awake_since for gateway in live_gateways(run.registry)[0]}
     run.remember(observed=int(observed), watched_at=run.registry.now(), awake=awake)
 
 
@@ -86,14 +88,28 @@ def _watched_without_us(run: Run) -> float:
     if since is None or not live:
         return 0.0
     awake: dict[str, int] = run.state.get("awake", {})
-    slept = [max(0, gateway.started_at - awake.get(gateway.gateway_id, gateway.started_at)) for gateway in live]
+    slept = [max(0, gateway.awake_since - awake.get(gateway.gateway_id, gateway.awake_since)) for gateway in live]
     return max(0.0, float(run.registry.now() - since - max(slept)))
 
 
-def _at_the_deadline(run: Run, old: Set[str], lock_out: int | None, now: int, *, since: int) -> None:
+def _agreed(
+    run: Run,
+    old: Set[str],
+    lock_out: int | None,
+    what: str,
+    again: Callable[[str], None],
+    now: int,
+    *,
+    since: int | None = None,
+) -> None:
+    """Raises NotYet unless nobody is locked out, or as many as `lock_out` names."""
+    if any(locked_out(run.registry, old, now=now)):
+        # Whose new certificate was revoked since, say: it may be given another.
+        for issuer_id in sorted(old):
+            again(issuer_id)
     found = list(locked_out(run.registry, old, now=now, in_use_since=since))
     try:
-        confirm_lock_out(found, lock_out, "the deadline has passed; retiring the old issuer")
+        confirm_lock_out(found, lock_out, what)
     except LockOutRefused as refused:
         raise NotYet(
             f"{refused}; to go on: handclasp operation resume {run.operation.operation_id} --lock-out {len(found)}"

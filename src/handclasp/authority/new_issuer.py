@@ -5,7 +5,7 @@ It is registered as `pending`: trusted, so that gateways can be shown to let its
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from handclasp.authority.establish import IssuerMaterial, keep_key
 from handclasp.authority.issuers import certificate_of
-from handclasp.authority.recording import issuer_record
+from handclasp.authority.recording import epoch, issuer_record
 from handclasp.custody.port import Custody
 from handclasp.errors import InvalidInput, KeyUnavailable, NotEstablished, TruststoreRejected
 from handclasp.pki.extensions import NO_URLS, IssuerUrls
@@ -79,7 +79,7 @@ def new_intermediate(
     material = _intermediate(certificate_of(replaced[-1]), signer, _taken(registry), days, now)
     made = _registered(material, IssuerKind.INTERMEDIATE, root.issuer_id, custody, None, now)
     _check(registry, (made,), now)
-    return NewIssuers((made,), replaced)
+    return NewIssuers(_newest(registry, made), replaced)
 
 
 def new_hierarchy(
@@ -107,7 +107,7 @@ def new_hierarchy(
     intermediate = _registered(material, IssuerKind.INTERMEDIATE, root.issuer_id, custody, None, now)
     _check(registry, (root, intermediate), now)
     roots = tuple(i for i in registry.issuers() if i.kind is IssuerKind.ROOT and i.status is IssuerStatus.ACTIVE)
-    return NewIssuers((root, intermediate), (*roots, *replaced))
+    return NewIssuers(_newest(registry, root, intermediate), (*roots, *replaced))
 
 
 def _intermediate(
@@ -157,9 +157,15 @@ def _registered(
     )
 
 
+def _newest(registry: Reader, *made: Issuer) -> tuple[Issuer, ...]:
+    """The newest issuer signs: these are to be it, though this clock be behind the one that made those before."""
+    latest = max(each.created_at for each in registry.issuers())
+    return tuple(replace(each, created_at=max(each.created_at, latest)) for each in made)
+
+
 def _check(registry: Reader, made: tuple[Issuer, ...], now: datetime) -> None:
     """Raises TruststoreRejected when gateways could not take the new issuers beside the old ones."""
-    trusted = [i for i in registry.issuers() if i.status is not IssuerStatus.RETIRED]
+    trusted = [i for i in registry.issuers() if i.status is not IssuerStatus.RETIRED and epoch(now) <= i.not_after]
     bundle = certificate_pem(*(certificate_of(each) for each in (*trusted, *made)))
     if errors := [finding.message for finding in check_bundle(bundle, now) if finding.severity == "error"]:
         raise TruststoreRejected("with the new issuer the trust store would break a rule: " + "; ".join(errors))

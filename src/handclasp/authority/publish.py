@@ -30,11 +30,17 @@ class Publication:
     findings: tuple[Finding, ...]
 
 
-def trust_bundle(registry: Reader) -> bytes:
-    """Roots first, then intermediates; those that issue and those about to. Raises NotEstablished."""
+def trust_bundle(registry: Reader, now: datetime | None = None) -> bytes:
+    """Roots first, then intermediates; those that issue and those about to. Raises NotEstablished.
+
+    With `now`, without those that are over by then, unless all are: one that nobody may be let in by any more must
+    not stand in the way of the issuer that is to take its place.
+    """
     active = [i for i in registry.issuers() if i.status is not IssuerStatus.RETIRED]
     if not active:
         raise NotEstablished("there is no authority here yet", hint="run: handclasp init")
+    if now is not None:
+        active = [i for i in active if epoch(now) <= i.not_after] or active
     active.sort(key=lambda issuer: (issuer.kind is not IssuerKind.ROOT, issuer.created_at))
     return certificate_pem(*(x509.load_der_x509_certificate(issuer.der) for issuer in active))
 
@@ -50,7 +56,7 @@ def untrusted_by_publishing(registry: Reader, truststore: Truststore) -> set[str
 
 def publish(*, registry: Registry, truststore: Truststore, actor: str, now: datetime) -> Publication:
     """Raises TruststoreRejected, and publishes nothing, if the bundle breaks a rule gateways depend on."""
-    bundle = trust_bundle(registry)
+    bundle = trust_bundle(registry, now)
     findings = check_bundle(bundle, now)
     if errors := [f.message for f in findings if f.severity == "error"]:
         raise TruststoreRejected(

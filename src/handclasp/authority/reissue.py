@@ -1,9 +1,10 @@
 """Issue clients' certificates again: rotation of clients, and of the issuer above them.
 
-A page of clients at a time: sign in memory; commit the rows, so that no certificate leaves that the registry does
-not know; put the files where they will be, which takes the longest and holds no lock; then, in one transaction,
-switch the files over, note the delivery, and record how far it has come. The certificate before stays valid: it is
-superseded when its client has been seen with the new one (see `supersede`).
+A page of clients at a time: sign in memory; commit the rows, so that no certificate leaves that the registry does not
+know; wait until the gateways serve them, so that none leaves that would be refused; put the files where they will be,
+which takes the longest and holds no lock; then, in one transaction, switch the files over, note the delivery, and
+record how far it has come. The certificate before stays valid: it is superseded when its client has been seen with
+the new one (see `supersede`).
 
 Killed anywhere, the next run knows from the operation's state which certificates were committed and not noted as
 delivered. One that keeps its key is delivered now. One with a new key was delivered if its files are there; if they
@@ -20,11 +21,12 @@ from datetime import UTC, datetime
 from itertools import groupby, islice
 
 from handclasp.authority.bulk_signing import Signed
+from handclasp.authority.gateway_evidence import wait_until_served
 from handclasp.authority.issuers import signing_issuer
 from handclasp.authority.operation import Run
 from handclasp.authority.practice import Practice
 from handclasp.authority.reissue_choice import Choice, Renewal, choose
-from handclasp.authority.reissue_unfinished import Entry, Unfinished, unfinished
+from handclasp.authority.reissue_unfinished import Unfinished, read_noted, unfinished
 from handclasp.authority.reissue_writing import Issue, Writer
 from handclasp.authority.replacement import is_replaced
 from handclasp.authority.signing_pool import OpenCustody, Sign, bulk_signing
@@ -88,7 +90,7 @@ def reissue(run: Run, work: Reissue) -> None:
     signing = signing_issuer(run.registry, work.open_custody(), work.practice.urls)
     total = run.registry.holders(issuer_id=work.issuer_id)
     left = 0 if work.once and run.state.get("walked") else total
-    entries: list[Entry] = run.state.get("undelivered", [])
+    entries = read_noted(run.state.get("undelivered", {}))
     writer = Writer(run, work.delivery, signing, work.supersede_at, entries)
     with bulk_signing(signing, work.open_custody, work.practice, certificates=left, workers=work.workers) as sign:
         found = list(unfinished(entries, run.registry, work.delivery, signing.record.issuer_id))
@@ -111,8 +113,11 @@ def _take_up(run: Run, writer: Writer, sign: Sign, found: list[Unfinished]) -> N
         if each.is_lost:
             revision = writer.revision()
             [signed] = sign([each.renewal.order()], _now(run))()
-            writer.deliver(writer.commit([Issue(each.renewal, signed, lost=each.made)], revision))
+            committed = writer.commit([Issue(each.renewal, signed, lost=each.made)], revision)
+            wait_until_served(run, run.registry.revision())
+            writer.deliver(committed)
         else:
+            wait_until_served(run, run.registry.revision())
             writer.deliver([Issue(each.renewal, _known(each.made))])
 
 
@@ -132,6 +137,7 @@ def _walk(run: Run, work: Reissue, writer: Writer, sign: Sign, total: int) -> No
         for number, chunk in enumerate(chunks, start=1):
             run.check()
             committed = writer.commit(chunk, page.revision)
+            wait_until_served(run, run.registry.revision())
             last = page.last if number == len(chunks) else chunk[-1].renewal.client.client_id
             writer.deliver(committed, cursor=last, done=walk.done)
         walk.done += page.clients

@@ -86,5 +86,5 @@ def _lines(held: Iterable[Holding]) -> list[list[Holding]]:
     lines: dict[str, list[Holding]] = {}
     for each in held:
         key = each.certificate.public_key_id
-        lines[key] = [*lines.pop(key, []), each]
+        lines[key] = [*lines.pop(key, ()), each]
     return list(lines.values())

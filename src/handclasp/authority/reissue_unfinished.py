@@ -1,6 +1,6 @@
 """What an earlier run of an operation has committed and not noted as delivered, read back from its state."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from handclasp.authority.reissue_choice import Renewal
@@ -11,7 +11,27 @@ from handclasp.registry.port import Reader
 from handclasp.registry.records import Certificate, CertificateStatus, ClientStatus
 
 #: Issuer and serial number of the certificate before, and of the new one.
-Entry = list[str]
+Entry = tuple[str, str, str, str]
+#: In the operation's state, where it is written with every transaction and so kept short: the two issuers' ids, a
+#: space between, to the serial numbers of each pair.
+Noted = dict[str, str]
+
+
+def noted(entries: Iterable[Entry]) -> Noted:
+    pairs: dict[str, list[str]] = {}
+    for before_issuer, before_serial, issuer, serial in entries:
+        pairs.setdefault(f"{before_issuer} {issuer}", []).append(f"{before_serial} {serial}")
+    return {issuers: ",".join(serials) for issuers, serials in pairs.items()}
+
+
+def read_noted(found: Noted) -> list[Entry]:
+    entries = []
+    for issuers, serials in found.items():
+        before_issuer, issuer = issuers.split()
+        for pair in serials.split(","):
+            before_serial, serial = pair.split()
+            entries.append((before_issuer, before_serial, issuer, serial))
+    return entries
 
 
 @dataclass(frozen=True, slots=True)

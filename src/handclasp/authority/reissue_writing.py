@@ -17,7 +17,7 @@ from handclasp.authority.enrol import refuse_foreign_key, refuse_retired
 from handclasp.authority.issuers import Signing
 from handclasp.authority.operation import Run
 from handclasp.authority.reissue_choice import Renewal
-from handclasp.authority.reissue_unfinished import Entry
+from handclasp.authority.reissue_unfinished import Entry, Noted, noted
 from handclasp.delivery.port import Credential, Delivery, Staged
 from handclasp.errors import DeliveryFailed, HandclaspError, KeyUnavailable, RequestRejected
 from handclasp.pki.pem import certificate_pem
@@ -45,7 +45,7 @@ class Issue:
     @property
     def entry(self) -> Entry:
         before, made = self.renewal.before, self.certificate
-        return [before.issuer_id, before.serial_number, made.issuer_id, made.serial_number]
+        return before.issuer_id, before.serial_number, made.issuer_id, made.serial_number
 
 
 class Writer:
@@ -117,8 +117,8 @@ class Writer:
                     each, ready = staged.popleft()
                     if is_as_it_was or self._may_be_delivered(change, each):
                         self._hand_over(each, ready)
-                noted = self._noted([*self._handed, *(each for each, _ in staged)])
-                self._run.save(change, undelivered=noted, **({} if staged else progress))
+                left = self._noted([*self._handed, *(each for each, _ in staged)])
+                self._run.save(change, undelivered=left, **({} if staged else progress))
             if not staged:
                 break
         if len(self._failed) >= MOST_FAILURES:
@@ -148,13 +148,13 @@ class Writer:
             yield change
         self._own_commits += self._altered
 
-    def _noted(self, issues: Sequence[Issue]) -> list[Entry]:
+    def _noted(self, issues: Sequence[Issue]) -> Noted:
         """What the next run is to know of if this one ends here."""
         for each in issues:
             self._carried.pop(each.certificate.serial_number, None)
             if each.lost is not None:
                 self._carried.pop(each.lost.serial_number, None)
-        return [*self._carried.values(), *(each.entry for each in (*self._failed, *issues))]
+        return noted([*self._carried.values(), *(each.entry for each in (*self._failed, *issues))])
 
     def _still_stands(self, change: Change, issue: Issue) -> bool:
         renewal = issue.renewal

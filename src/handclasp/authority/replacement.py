@@ -1,4 +1,4 @@
-"""Which certificate has taken another's place, followed to the one that lives."""
+"""Which certificate has taken another's place, followed to the newest that lives."""
 
 from collections.abc import Sequence
 
@@ -11,22 +11,30 @@ def is_replaced(registry: Reader, certificate: Certificate, held: Sequence[Holdi
 
 
 def replacement(registry: Reader, certificate: Certificate, held: Sequence[Holding] = ()) -> Certificate | None:
-    """The active certificate at the end of the line, or None: replaced by nothing, or by what was revoked since.
+    """The last active certificate of the line that begins with this one's replacement; None if there is none.
 
-    `held` are the client's active certificates, if the caller has them: nothing else is read when the line ends there.
+    A line ends where something was revoked for another reason than that it was superseded: what replaced that is not
+    what this one was to be replaced by. `held` are the client's active certificates, if the caller has them: nothing
+    else is read while the line stays within.
     """
     if certificate.replaced_by is None:
         return None
-    for each in held:
-        if each.certificate.fingerprint == certificate.replaced_by:
-            return each.certificate
-    known = {c.fingerprint: c for c in registry.certificates(certificate.client_id or "")}
-    following = known.get(certificate.replaced_by)
-    # Each step takes one out: a line that bites its own tail ends too.
-    while following is not None and known.pop(following.fingerprint, None) is not None:
-        if following.status is CertificateStatus.ACTIVE:
-            return following
-        if following.revocation_reason is not RevocationReason.SUPERSEDED:
-            return None
-        following = known.get(following.replaced_by or "")
-    return None
+    known = {each.certificate.fingerprint: each.certificate for each in held}
+    is_all = False
+    passed: set[str] = set()
+    found = None
+    following: str | None = certificate.replaced_by
+    while following is not None and following not in passed:
+        if following not in known and not is_all:
+            known |= {each.fingerprint: each for each in registry.certificates(certificate.client_id or "")}
+            is_all = True
+        if following not in known:
+            break
+        passed.add(following)  # a line that bites its own tail ends too
+        each = known[following]
+        if each.status is CertificateStatus.ACTIVE:
+            found = each
+        elif each.revocation_reason is not RevocationReason.SUPERSEDED:
+            break
+        following = each.replaced_by
+    return found

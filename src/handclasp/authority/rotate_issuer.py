@@ -235,9 +235,10 @@ def _retire(run: Run, rotation: Rotation) -> None:
 def _old_canaries(run: Run, rotation: Rotation) -> dict[str, Probe]:
     """Certificates of the old issuer that pass now: only so does it mean something that they are refused later.
 
-    Nothing when its key is not ours to sign with.
+    Nothing when its key is not ours to sign with, or it is over and signs nothing.
     """
-    old = [i for i in run.registry.issuers() if i.issuer_id in _old_intermediates(run) and i.key_name]
+    known, now = _old_intermediates(run), epoch(rotation.clock())
+    old = [i for i in run.registry.issuers() if i.issuer_id in known and i.key_name and now < i.not_after]
     if not old:
         return {}
     canaries = issue_canaries(run, rotation.evidence, old[-1].issuer_id, rotation.clock())

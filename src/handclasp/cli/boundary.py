@@ -3,6 +3,8 @@
     0    done
     1    refused, or something is wrong with what was checked
     2    the command line, a value or a file given cannot be used
+    3    somebody else works on that operation
+    4    an operation was interrupted or waits; the hint says how to resume it
     130  interrupted
 
 Every error is one line on stderr, `error: ...`, and at most one more, `hint: ...`, with --json too: a hostile file

@@ -23,7 +23,7 @@ def gateways_json(registry: Registry) -> list[dict[str, object]]:
             "server_issuer": each.server_issuer,
             "server_name": each.server_name,
             "environments": None if each.environments is None else list(each.environments),
-            "started_at": moment(each.started_at),
+            "awake_since": moment(each.awake_since),
         }
         for each in registry.gateways()
     ]
@@ -39,7 +39,7 @@ def gateway_row(gateway: Gateway, revision: int) -> tuple[object, ...]:
         int(gateway.silent_for),
         None if gateway.environments is None else ",".join(gateway.environments),
         gateway.server_issuer,
-        moment(gateway.started_at),
+        moment(gateway.awake_since),
     )
 
 

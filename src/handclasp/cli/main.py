@@ -61,7 +61,8 @@ def cli(ctx: click.Context, state: str, config: str | None) -> None:
     """Mutual TLS, end to end: a private CA, a registry and a gateway that lets in only whom you issued.
 
     Every command has --json, and an example in its --help. Data goes to stdout, talk and errors to stderr: one line,
-    "error: ...", with --json too. Exit codes: 0 done, 1 refused or wrong, 2 unusable input, 130 interrupted.
+    "error: ...", with --json too. Exit codes: 0 done, 1 refused or wrong, 2 unusable input, 3 somebody else works on
+    that operation, 4 an operation is to be resumed, 130 interrupted.
     """
     from handclasp.cli.context import Session  # noqa: PLC0415
 

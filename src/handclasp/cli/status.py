@@ -99,7 +99,7 @@ def _truststore_state(session: Session) -> str:
     published = session.truststore.read()
     if published is None:
         return "not published"
-    return "current" if published == trust_bundle(session.registry) else "differs from the registry"
+    return "current" if published == trust_bundle(session.registry, session.now) else "differs from the registry"
 
 
 def _gateway(state: Path) -> dict[str, Any]:

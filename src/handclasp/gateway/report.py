@@ -151,5 +151,5 @@ class Reporter:
             trust=served.trust,
             server_issuer=served.server_issuer,
             log_position=position,
-            started_at=int(now - (time.monotonic() - self._awake_from)),
+            awake_since=int(now - (time.monotonic() - self._awake_from)),
         )

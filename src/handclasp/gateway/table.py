@@ -39,6 +39,7 @@ class Table:
         self._trust: Mapping[str, Window] = {}
         self._standings: dict[str, Standing] = {}
         self._due: list[tuple[int, str]] = []
+        self._advanced_to = 0
         self.entries: dict[str, Entry] = {}
 
     def apply(self, standings: Iterable[Standing], now: int) -> set[str]:
@@ -62,6 +63,11 @@ class Table:
 
     def advance(self, now: int) -> set[str]:
         """Time has passed. Returns the fingerprints whose entry is different for that alone."""
+        before, self._advanced_to = self._advanced_to, now
+        if now < before:
+            # The clock was set back: what had expired by the wrong one is valid again, and must not stay refused.
+            self._due.clear()
+            return self.apply(list(self._standings.values()), now)
         changed = set()
         while self._due and self._due[0][0] <= now:
             _, fingerprint = heapq.heappop(self._due)

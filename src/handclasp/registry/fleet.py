@@ -10,9 +10,9 @@ class Gateway:
     `revision` and `trust` (SHA-256 of the bundle, hex) are what it really serves. `address` is where an operation's
     canary reaches it, `server_name` the name its server certificate is verified for, `server_issuer` the issuer of
     that certificate, `environments` those it admits (None: all). `log_position` is how far its access log has been
-    taken in. `started_at` is since when it has been awake: the moment it began, moved on by as long as its machine has
-    slept since then. `silent_for` is how many seconds ago it reported, by the registry's own clock, so that a gateway whose
-    clock is wrong is not taken for a dead one; a report's own value of it is not stored.
+    taken in. `awake_since` is the moment it began, moved on by as long as its machine has slept since then.
+    `silent_for` is how many seconds ago it reported, by the registry's own clock, so that a gateway whose clock is
+    wrong is not taken for a dead one; a report's own value of it is not stored.
     """
 
     gateway_id: str
@@ -23,7 +23,7 @@ class Gateway:
     trust: str
     server_issuer: str
     log_position: str
-    started_at: int
+    awake_since: int
     silent_for: float = 0.0
 
 

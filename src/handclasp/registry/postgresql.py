@@ -30,7 +30,13 @@ BUSY_TIMEOUT_S = 60.0
 _PAGE = 500
 
 _SELECT_NOW = "SELECT extract(epoch FROM clock_timestamp())::double precision"
-_SELECT_HAS_SCHEMA = "SELECT to_regclass('handclasp_schema') IS NOT NULL"
+#: Asked of a table: to_regclass answers from a cache, which does not see what was made while we waited for the lock.
+_SELECT_HAS_SCHEMA = """
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_tables
+        WHERE tablename = 'handclasp_schema' AND schemaname = ANY (current_schemas(false))
+    )
+"""
 _SELECT_VERSION = "SELECT value FROM handclasp_schema"
 _CREATE_VERSION = "CREATE TABLE handclasp_schema (value INTEGER NOT NULL); INSERT INTO handclasp_schema VALUES (0)"
 

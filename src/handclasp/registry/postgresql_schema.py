@@ -129,7 +129,7 @@ MIGRATIONS: tuple[str, ...] = (
         trust TEXT NOT NULL,
         server_issuer TEXT NOT NULL,
         log_position TEXT NOT NULL,
-        started_at BIGINT NOT NULL,
+        awake_since BIGINT NOT NULL,
         reported_at DOUBLE PRECISION NOT NULL
     );
 

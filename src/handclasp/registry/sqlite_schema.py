@@ -170,7 +170,7 @@ MIGRATIONS: tuple[str, ...] = (
         trust TEXT NOT NULL,
         server_issuer TEXT NOT NULL,
         log_position TEXT NOT NULL,
-        started_at INTEGER NOT NULL,
+        awake_since INTEGER NOT NULL,
         reported_at REAL NOT NULL
     ) STRICT;
 

@@ -102,7 +102,7 @@ def _truststore(session: Session) -> Iterator[Checked]:
     for finding in check_bundle(published, session.now):
         severity: Literal["warning", "problem"] = "warning" if finding.severity == "warning" else "problem"
         yield Checked(severity, "trust store", f"{where}: {finding.message}")
-    if published == trust_bundle(session.registry):
+    if published == trust_bundle(session.registry, session.now):
         yield Checked("ok", "trust store", f"{where} is what the registry says")
     else:
         yield Checked("problem", "trust store", f"{where} differs from the registry; handclasp truststore publish")

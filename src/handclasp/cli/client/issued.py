@@ -2,10 +2,12 @@
 
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handclasp.authority.enrol import Enrolment, Issued
+from handclasp.authority.gateway_evidence import behind
 from handclasp.authority.handover import hand_over
 from handclasp.cli.context import Session
 from handclasp.cli.input_files import read_file
@@ -19,6 +21,11 @@ from handclasp.pki.request import CertificateRequest, read_csr
 
 if TYPE_CHECKING:
     from handclasp.delivery.port import Delivery
+
+
+#: Longer than a gateway takes that is not in trouble; the certificate is delivered all the same.
+_GATEWAYS_SECONDS = 10.0
+_SOON_SECONDS = 0.05
 
 
 def enrolment(session: Session, name: ClientId, environment: str, application: str, given: dict[str, Any]) -> Enrolment:
@@ -61,6 +68,7 @@ class Handover:
 
     def give(self, issued: Issued) -> Path:
         """The folder the files are in: --out if there is one, else the delivery store's."""
+        self._wait_for_gateways()
         try:
             places = hand_over(
                 issued,
@@ -73,6 +81,16 @@ class Handover:
             error.hint = error.hint or "the certificate is registered but nobody has it: run the same command again"
             raise
         return Path(places[-1])
+
+    def _wait_for_gateways(self) -> None:
+        """A client may read its new files at once: a gateway that does not know them yet would refuse it."""
+        registry = self._session.registry
+        revision, until = registry.revision(), time.monotonic() + _GATEWAYS_SECONDS
+        while late := behind(registry, revision):
+            if time.monotonic() > until:
+                say(f"warning: gateway {late[0].gateway_id} does not serve the new certificate yet")
+                return
+            time.sleep(_SOON_SECONDS)
 
 
 def show_issued(session: Session, issued: Issued, folder: Path, *, word: str, as_json: bool) -> None:

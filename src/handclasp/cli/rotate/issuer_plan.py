@@ -13,6 +13,8 @@ from handclasp.registry.records import ClientStatus
 #: Certificates per second of one re-issue, deliveries included, on two cores (bench/README.md); half of it, to be safe.
 _PER_SECOND = 500
 _PAGE = 500
+#: On a line for people.
+_NAMED = 20
 
 
 def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json: bool) -> None:
@@ -20,6 +22,7 @@ def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json
     registry = session.registry
     top, replaced = active_root(registry), replaced_intermediates(registry)
     counted: Counter[str] = Counter()
+    names: dict[str, None] = {}
     for issuer in replaced:
         after = ""
         while page := registry.holdings(issuer_id=issuer.issuer_id, after=after, clients=_PAGE):
@@ -27,12 +30,14 @@ def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json
             for held in page:
                 if is_reserved(held.client) or held.client.status is ClientStatus.REVOKED:
                     continue
+                names[held.client.client_id] = None
                 counted["certificates"] += 1
                 counted["own_csr"] += held.certificate.own_csr
     live, silent = live_gateways(registry)
     plan = {
         "kind": kind,
         "replaces": [*([top.subject] if kind == "rotate-root" else []), *(i.subject for i in replaced)],
+        "clients": list(names),
         "certificates": counted["certificates"],
         "of_clients_with_their_own_csr": counted["own_csr"],
         "keys": "new where they were made here" if arguments["rekey"] else "kept",
@@ -49,4 +54,7 @@ def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json
 
 
 def _text(value: object) -> object:
-    return (", ".join(value) or "none") if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    more = f" and {len(value) - _NAMED} more (--json names all)" if len(value) > _NAMED else ""
+    return (", ".join(value[:_NAMED]) or "none") + more

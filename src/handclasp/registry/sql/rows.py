@@ -33,7 +33,7 @@ OPERATION = (
     "updated_at, finished_at, waiting_for, error"
 )
 GATEWAY = (
-    "gateway_id, address, server_name, environments, revision, trust, server_issuer, log_position, started_at, "
+    "gateway_id, address, server_name, environments, revision, trust, server_issuer, log_position, awake_since, "
     "reported_at"
 )
 REFUSAL = "fingerprint, reason, requests, last_at"

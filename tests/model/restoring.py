@@ -1,0 +1,68 @@
+"""The same stories, with backups taken at any moment and brought back at any other."""
+
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+
+from handclasp.authority.backup import back_up
+from handclasp.authority.backup_archive import Archive, packed, unpacked
+from handclasp.authority.restore import restore
+from handclasp.errors import HandclaspError
+from tests.model.faults import Fault, Killed
+from tests.model.machine import TIME, Model, short_faults
+
+
+class ModelWithRestore(Model):
+    """Adapters whose snapshots can be read by others: not the registry in memory."""
+
+    @initialize()
+    def without_backup(self) -> None:
+        self.archives: list[Archive] = []
+        self.restores = 0
+
+    @rule()
+    def take_a_backup(self) -> None:
+        sound = self.world.authority(None)
+        made = back_up(
+            registry=sound.registry,
+            custody=sound.custody,
+            truststore=sound.truststore,
+            delivery=sound.delivery,
+            settings=None,
+        )
+        self.archives.append(unpacked(packed(made.archive), "the backup"))
+
+    @rule(which=st.integers(0, 3), fault=short_faults)
+    def bring_one_back(self, which: int, fault: Fault | None) -> None:
+        """A restore that was struck is done again: until then no other command would work on it."""
+        if not self.archives:
+            return
+        archive = self.archives[-1 - which % len(self.archives)]
+        self.restores += 1
+        try:
+            self._restore(archive, fault)
+        except (Killed, HandclaspError):
+            self._restore(archive, None)
+        self.left_behind = set()
+        self.world.start_gateway()
+        self.ledger.take_in(restored=True)
+
+    def _restore(self, archive: Archive, fault: Fault | None) -> None:
+        into = self.world.authority(fault)
+        try:
+            restore(
+                archive,
+                run=f"run-{self.restores}",
+                registry=into.registry,
+                custody=into.custody,
+                truststore=into.truststore,
+                delivery=into.delivery,
+                actor="tester",
+                now=into.now,
+            )
+            self.unpublished = False
+        except TIME:
+            if (fault is None or not fault.struck) and not self._out_of_time():
+                raise
+            self.unpublished = True
+            if fault is not None:
+                raise

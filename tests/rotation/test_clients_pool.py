@@ -1,0 +1,85 @@
+"""Signed by several processes: the same certificates, and a process that dies is said and harms nothing."""
+
+import os
+import pickle
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody
+from handclasp.custody.file import FileCustody
+from handclasp.errors import KeyUnavailable, SigningFailed
+from handclasp.pki.keys import PrivateKey
+from handclasp.registry.operations import OperationStatus
+from tests.authority.conftest import request
+from tests.making import key
+from tests.rotation.clients import Office, on_disk, pair_of
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = on_disk(tmp_path)
+    yield made
+    made.authority.registry.close()
+
+
+class DyingCustody(FileCustody):
+    """Opens in the process that made it; a worker that asks for a key dies, or is refused."""
+
+    def __init__(self, folder: Path, home: int, *, refuses: bool) -> None:
+        super().__init__(folder)
+        self._home = home
+        self._refuses = refuses
+
+    def signer(self, name: str, passphrase: bytes | None = None) -> PrivateKey:
+        if os.getpid() != self._home and self._refuses:
+            raise KeyUnavailable("the key is not for this process")
+        if os.getpid() != self._home:
+            os._exit(9)
+        return super().signer(name, passphrase)
+
+
+def rotate(office: Office, custody: OpenCustody, *, rekey: bool = True) -> OperationStatus:
+    return office.rotate(rekey=rekey, workers=2, open_custody=custody).status
+
+
+@pytest.mark.parametrize("rekey", [True, False])
+def test_what_workers_sign_is_recorded_and_delivered_like_the_rest(office: Office, tmp_path: Path, rekey: bool) -> None:
+    names = [f"client-{number}" for number in range(12)]
+    for name in names:
+        office.enrol(name)
+    office.enrol("own", request=request(key()))
+    assert rotate(office, partial(FileCustody, tmp_path / "pki"), rekey=rekey) is OperationStatus.DONE
+    for name in names:
+        old, new = office.held(name)
+        assert pair_of(office.files(name)) == new.fingerprint == old.replaced_by
+        assert "client.key" in office.files(name)
+
+
+@pytest.mark.parametrize(
+    ("refuses", "says"), [(True, "the key is not for this process"), (False, "ended before its work was done")]
+)
+def test_a_worker_that_cannot_sign_is_said_and_the_operation_taken_up(
+    office: Office, tmp_path: Path, refuses: bool, says: str
+) -> None:
+    office.enrol("acme")
+    dying = partial(DyingCustody, tmp_path / "pki", os.getpid(), refuses=refuses)
+    with pytest.raises(SigningFailed, match=says) as failed:
+        rotate(office, dying)
+    assert "operation resume" in str(failed.value.hint)
+    assert len(office.held("acme")) == 1
+    assert rotate(office, partial(FileCustody, tmp_path / "pki")) is OperationStatus.DONE
+    assert len(office.held("acme")) == 2
+
+
+def test_few_are_signed_in_this_process(office: Office, tmp_path: Path) -> None:
+    """Workers would not have started before it is done: a custody that cannot be sent to them does no harm."""
+    office.enrol("acme")
+    assert WORTH_A_POOL > 100
+    assert office.rotate(workers=None).status is OperationStatus.DONE
+
+
+def test_a_practice_can_be_sent_to_a_worker(office: Office) -> None:
+    assert pickle.loads(pickle.dumps(office.authority.practice)) == office.authority.practice  # noqa: S301
