@@ -231,6 +231,25 @@ def test_staged_deliveries_killed_anywhere_leave_a_whole_pair(out: Path) -> None
         pytest.fail("the delivery never came to its end")
 
 
+def test_a_newer_key_is_never_replaced_by_what_was_staged_before_it(tmp_path: Path) -> None:
+    """Whoever delivered it was killed somewhere, before or after it was switched to."""
+    newer = with_key(certified(2, key_number=1), 1)
+    for number in range(1, 100):
+        delivery = FolderDelivery(tmp_path / str(number))
+        delivery.deliver(with_key(certified(1)))
+        staged = delivery.stage(certified(3))
+        killed = killed_at(number, lambda d=delivery: d.deliver(newer))  # type: ignore[misc]
+        there = delivery.collect("acme")
+        staged.commit()
+        after = delivery.collect("acme")
+        if there["client.key"] == newer.files()["client.key"]:
+            assert after == there
+        assert after["client.key"] in {newer.files()["client.key"], there["client.key"]}
+        if not killed:
+            return
+    pytest.fail("the delivery never came to its end")
+
+
 def test_nothing_is_flushed_where_nothing_was_delivered(tmp_path: Path) -> None:
     FileDelivery(tmp_path / "clients").flush()
     (tmp_path / "file").write_text("in the way")

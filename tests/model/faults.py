@@ -84,10 +84,10 @@ class FaultyRegistry(Faulty):
 def struck_by(fault: Fault, sound: Authority) -> Authority:
     """The same authority, behind ports that fail."""
     return Authority(
-        FaultyRegistry(sound.registry, fault, RegistryUnavailable),  # type: ignore[arg-type]
-        Faulty(sound.custody, fault, KeyUnavailable),  # type: ignore[arg-type]
-        Faulty(sound.truststore, fault, TruststoreRejected),  # type: ignore[arg-type]
-        Faulty(sound.delivery, fault, DeliveryFailed),  # type: ignore[arg-type]
+        FaultyRegistry(sound.registry, fault, RegistryUnavailable),
+        Faulty(sound.custody, fault, KeyUnavailable),
+        Faulty(sound.truststore, fault, TruststoreRejected),
+        Faulty(sound.delivery, fault, DeliveryFailed),
         sound.practice,
         sound.now,
         sound.actor,

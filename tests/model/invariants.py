@@ -1,7 +1,7 @@
 """What holds at every moment, however the last step ended."""
 
 from handclasp.authority.publish import trust_bundle
-from handclasp.authorizer.decision import Policy, Presented, Reason, Registered, decide
+from handclasp.authorizer.decision import Policy, Presented, Registered, decide
 from handclasp.pki.keys import open_sealed
 from handclasp.pki.naming import der_fingerprint
 from handclasp.pki.pem import certificate_pem, first_der, load_certificates

@@ -8,10 +8,10 @@ from handclasp.authority.backup_archive import Archive, packed, unpacked
 from handclasp.authority.restore import restore
 from handclasp.errors import HandclaspError
 from tests.model.faults import Fault, Killed
-from tests.model.machine import TIME, Model, short_faults
+from tests.model.machine import TIME, Machine, short_faults
 
 
-class ModelWithRestore(Model):
+class Restoring(Machine):
     """Adapters whose snapshots can be read by others: not the registry in memory."""
 
     @initialize()
@@ -61,7 +61,7 @@ class ModelWithRestore(Model):
             )
             self.unpublished = False
         except TIME:
-            if (fault is None or not fault.struck) and not self._out_of_time():
+            if (fault is None or not fault.struck) and not self.is_out_of_time():
                 raise
             self.unpublished = True
             if fault is not None:

@@ -100,7 +100,7 @@ def _steps(
         )
         return client_rotation_steps(rotation, arguments)
 
-    def ask(gateway: Gateway, probe: Probe) -> Answer:  # noqa: ARG001 - there is one
+    def ask(gateway: Gateway, probe: Probe) -> Answer:
         world.look()
         return Answer(world.lets_in(probe.certificate.fingerprint), "as the table has it")
 

@@ -1,21 +1,36 @@
-"""Whatever is done to an authority in whatever order, the design's invariants hold: see `machine`."""
+"""Whatever is done to an authority, in whatever order and however it ends, the design's invariants hold.
 
+Hypothesis tells the stories: see `machine` for how a step is taken and `invariants` for what is looked at after each.
+Those of the usual run are always the same ones; the slow run tells new ones every time.
+"""
+
+import pytest
 from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.machine import Model
-from tests.model.restoring import ModelWithRestore
+from tests.model.machine import Machine
+from tests.model.operating import Operating
+from tests.model.passing import Passing
+from tests.model.restoring import Restoring
+from tests.model.rotating import Rotating
 from tests.model.world import in_memory, on_disk
 
 
-class InMemory(Model):
+class InMemory(Operating, Rotating, Passing):
     open_world = staticmethod(in_memory)
 
 
-class OnDisk(ModelWithRestore):
+class OnDisk(Operating, Rotating, Passing, Restoring):
     open_world = staticmethod(on_disk)
 
 
-TestInMemory = InMemory.TestCase
-TestInMemory.settings = settings(max_examples=40, stateful_step_count=25)
-TestOnDisk = OnDisk.TestCase
-TestOnDisk.settings = settings(max_examples=10, stateful_step_count=25)
+@pytest.mark.parametrize(("machine", "stories"), [(InMemory, 30), (OnDisk, 12)])
+def test_the_invariants_hold_in_every_story(machine: type[Machine], stories: int) -> None:
+    chosen = settings(max_examples=stories, stateful_step_count=25, derandomize=True)
+    run_state_machine_as_test(machine, settings=chosen)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [InMemory, OnDisk])
+def test_the_invariants_hold_in_many_long_stories(machine: type[Machine]) -> None:
+    run_state_machine_as_test(machine, settings=settings(max_examples=250, stateful_step_count=50))  # type: ignore[no-untyped-call]

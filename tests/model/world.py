@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from handclasp.authority.publish import publish
 from handclasp.authority.establish import HierarchyPlan
 from handclasp.authority.practice import Practice
+from handclasp.authority.publish import publish
 from handclasp.authorizer.decision import Policy
 from handclasp.custody.memory import MemoryCustody
 from handclasp.delivery.file import FileDelivery
@@ -115,7 +115,7 @@ class World:
         if seconds:
             self.pass_time(seconds)
             for name in sorted(self.awake):
-                self.call(name, self.newest(name))
+                self.call(self.newest(name))
             self.at_each_wait()
         return False
 
@@ -124,7 +124,7 @@ class World:
         file = self.sound.delivery.collect(name).get("client.pem")
         return der_fingerprint(first_der(file)) if file else None
 
-    def call(self, name: str, fingerprint: str | None) -> None:
+    def call(self, fingerprint: str | None) -> None:
         """A request of that client's, and what the gateway tells the registry of it."""
         if fingerprint is None or not self.has_gateway:
             return

@@ -230,6 +230,26 @@ def test_a_client_revoked_while_its_files_are_written_is_not_given_them(meddling
     assert len(meddling.held("beta")) == 2
 
 
+@pytest.mark.parametrize("rekey", [True, False])
+def test_a_client_revoked_while_its_certificate_is_signed_is_not_issued_it(office: Office, rekey: bool) -> None:
+    office.enrol("acme")
+    office.enrol("beta")
+
+    def meddle(_: float) -> bool:
+        if is_signing(office) and office.held("acme"):
+            revoke_all(office, "acme")
+        return False
+
+    office.rotate(rekey=rekey, wait=meddle)
+    assert len(office.authority.registry.certificates("acme")) == 1
+    assert len(office.held("beta")) == 2
+
+
+def is_signing(office: Office) -> bool:
+    """True once the step has begun: the client was read when it was active."""
+    return any(event["event"] == "step" for event in office.events)
+
+
 def test_a_certificate_revoked_meanwhile_takes_the_undelivered_one_of_its_key_with_it(meddling: Office) -> None:
     old = meddling.enrol("acme")
     before = meddling.files("acme")

@@ -115,6 +115,52 @@ def test_our_own_machine_that_slept_through_the_overlap_cuts_nobody_off(office: 
     assert not is_superseded(office)
 
 
+def test_what_comes_in_late_about_the_old_one_speaks_for_it(office: Office) -> None:
+    """Reported while it listened: requests of two minutes ago, longer ago than `settle`, and nobody knew of them."""
+    old, new = old_and_new(office)
+    office.seen(old, 1_000_000)
+    office.later(HOUR)
+    office.seen(new)
+    office.gateway_reports()
+
+    def late(seconds: float) -> bool:
+        office.later(seconds)
+        office.gateway_reports()
+        office.seen(old, ago=2 * SETTLE)
+        return False
+
+    found = supersede_due(registry=office.authority.registry, actor="tester", settle=SETTLE, wait=late)
+    assert (found, is_superseded(office)) == (Superseded(0, 1, ()), False)
+
+
+def test_gateways_that_report_and_say_nothing_of_the_old_one_are_enough(office: Office) -> None:
+    old, new = old_and_new(office)
+    office.seen(old, 1_000_000)
+    office.later(HOUR)
+    office.seen(new)
+    office.gateway_reports()
+
+    def listen(seconds: float) -> bool:
+        office.later(seconds)
+        office.gateway_reports()
+        return False
+
+    found = supersede_due(registry=office.authority.registry, actor="tester", settle=SETTLE, wait=listen)
+    assert found == Superseded(1, 0, ())
+
+
+def test_a_caller_that_comes_once_a_week_and_has_gone_over_is_waited_for_no_longer_than_the_overlap(
+    office: Office,
+) -> None:
+    old, new = old_and_new(office)
+    office.seen(old, ago=3 * DAY)
+    office.later(HOUR)
+    office.seen(new)
+    assert look(office) == Superseded(0, 1, ()), "a second instance of it may call with the old one"
+    office.later(DAY)
+    assert look(office) == Superseded(1, 0, ())
+
+
 def test_a_gateway_that_has_not_reported_meanwhile_is_waited_for_and_a_dead_one_is_not(office: Office) -> None:
     old, new = old_and_new(office)
     office.seen(old, 1_000_000)

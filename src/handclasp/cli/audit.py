@@ -76,7 +76,7 @@ def checkpoint(session: Session, as_json: bool) -> None:  # noqa: ARG001 - a lin
     if made is None:
         raise NotEstablished("the audit trail is empty: there is nothing to sign", hint="run: handclasp init")
     if made != before:
-        note_elsewhere(session, made)
+        note_elsewhere(session.settings, made)
     data(checkpoint_line(made))
 
 

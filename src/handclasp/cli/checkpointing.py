@@ -4,6 +4,7 @@ A checkpoint that cannot be made fails no command: what the command did is done.
 """
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from handclasp.authority.checkpoint_due import is_due
@@ -11,46 +12,48 @@ from handclasp.cli.output import say
 from handclasp.errors import HandclaspError, KeyUnavailable, RegistryError
 
 if TYPE_CHECKING:
-    from handclasp.cli.context import Session
+    from handclasp.custody.port import Custody
     from handclasp.registry.port import Registry
     from handclasp.registry.records import AuditCheckpoint
+    from handclasp.settings import Settings
 
 
-def checkpoint_when_due(session: "Session", registry: "Registry | None" = None) -> None:
-    """Never raises an error of ours. `registry` is the calling thread's own, where that is not the session's."""
-    registry = registry or session.registry
+def checkpoint_when_due(
+    registry: "Registry", custody: "Callable[[], Custody]", settings: "Settings", actor: str
+) -> None:
+    """Never raises an error of ours. The custody is opened only when there is something to sign."""
     try:
-        if is_due(registry, session.settings.audit.checkpoint_every):
+        if is_due(registry, settings.audit.checkpoint_every):
             from handclasp.authority.checkpoint import checkpoint_now  # noqa: PLC0415
 
-            made = checkpoint_now(registry, session.custody, actor=session.actor)
+            made = checkpoint_now(registry, custody(), actor=actor)
             if made is not None:
-                note_elsewhere(session, made)
+                note_elsewhere(settings, made)
     except RegistryError:
         return  # the command itself has met it, or the next one will
     except KeyUnavailable as error:
-        if not _holds_no_keys(session):
+        if not _holds_no_keys(custody):
             say(f"warning: the audit trail was not signed: {error}")
     except HandclaspError as error:
         say(f"warning: the audit trail was not signed: {error}")
 
 
-def _holds_no_keys(session: "Session") -> bool:
+def _holds_no_keys(custody: "Callable[[], Custody]") -> bool:
     """True on a machine that only has gateways: the trail is signed where the keys are, and nothing is amiss."""
     try:
-        return not session.custody.sealed()
+        return not custody().sealed()
     except HandclaspError:
         return False
 
 
-def note_elsewhere(session: "Session", checkpoint: "AuditCheckpoint") -> None:
+def note_elsewhere(settings: "Settings", checkpoint: "AuditCheckpoint") -> None:
     """Append it to `audit.checkpoint_file`, if that is set. What goes wrong is said."""
     from handclasp.cli.checkpoint_text import checkpoint_line  # noqa: PLC0415
 
-    name = session.settings.audit.checkpoint_file
+    name = settings.audit.checkpoint_file
     if name is None:
         return
-    path = session.state / name
+    path = settings.state / name
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handclasp import bootstrap
+from handclasp.cli.unfinished_restore import refuse_half_restored
 from handclasp.errors import InvalidInput
 from handclasp.settings import Settings, load
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:  # ports are needed by the type checker only, and some lead to
     from handclasp.delivery.port import Delivery
     from handclasp.registry.port import Registry
     from handclasp.truststore.port import Truststore
-
-#: In the state folder while a restore is under way: what lies there is half of each until it is finished.
-UNFINISHED_RESTORE = "restore-unfinished.json"
 
 
 class Session:
@@ -37,10 +35,7 @@ class Session:
     @cached_property
     def registry(self) -> "Registry":
         """Raises NotEstablished when there is none, RegistryError where a restore was interrupted."""
-        if os.path.lexists(self.state / UNFINISHED_RESTORE):
-            from handclasp.cli.unfinished_restore import refuse_half_restored  # noqa: PLC0415
-
-            refuse_half_restored(self.state)
+        refuse_half_restored(self.state)
         return bootstrap.open_registry(self.settings)
 
     @cached_property
@@ -88,5 +83,5 @@ class Session:
         if "actor" in self.__dict__:
             from handclasp.cli.checkpointing import checkpoint_when_due  # noqa: PLC0415
 
-            checkpoint_when_due(self)
+            checkpoint_when_due(self.registry, lambda: self.custody, self.settings, self.actor)
         self.registry.close()

@@ -156,4 +156,4 @@ def _sign(session: "Session") -> None:
         say(f"warning: the audit trail was not signed: {error}")
         return
     if made is not None:
-        note_elsewhere(session, made)
+        note_elsewhere(session.settings, made)

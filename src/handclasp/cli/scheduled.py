@@ -178,7 +178,8 @@ def _watch(ticking: Ticking) -> str | None:
 def _audit(ticking: Ticking) -> None:
     from handclasp.cli.checkpointing import checkpoint_when_due  # noqa: PLC0415
 
-    checkpoint_when_due(ticking.session)
+    session = ticking.session
+    checkpoint_when_due(session.registry, lambda: session.custody, session.settings, session.actor)
 
 
 PARTS: dict[str, Callable[[Ticking], str | None]] = {

@@ -1,13 +1,14 @@
 """The note that a restore has begun: while it lies in the state folder, nothing else works on what is half of each."""
 
-import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from handclasp.atomic_file import sync_folder, write_atomically
-from handclasp.cli.context import UNFINISHED_RESTORE
 from handclasp.errors import RegistryError
+
+#: In the state folder while a restore is under way.
+UNFINISHED_RESTORE = "restore-unfinished.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,10 @@ class UnfinishedRestore:
     run: str
 
 
-def refuse_half_restored(state: Path) -> NoReturn:
-    """Raises RegistryError, saying how to go on."""
+def refuse_half_restored(state: Path) -> None:
+    """Raises RegistryError, saying how to go on, while there is one. Cheap when there is none."""
+    if not os.path.lexists(state / UNFINISHED_RESTORE):
+        return
     found = unfinished_restore(state)
     raise RegistryError(
         f"a restore into {state} was interrupted",
@@ -30,6 +33,8 @@ def refuse_half_restored(state: Path) -> NoReturn:
 
 def unfinished_restore(state: Path) -> UnfinishedRestore | None:
     """The restore to be finished; None if there is none, or nobody can tell which."""
+    import json  # noqa: PLC0415
+
     try:
         return UnfinishedRestore(**json.loads((state / UNFINISHED_RESTORE).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -37,6 +42,8 @@ def unfinished_restore(state: Path) -> UnfinishedRestore | None:
 
 
 def note_restore(state: Path, restore: UnfinishedRestore) -> None:
+    import json  # noqa: PLC0415
+
     write_atomically(state / UNFINISHED_RESTORE, json.dumps(asdict(restore)).encode())
 
 
