@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-MEASURES = ("command_line", "issuance", "enrol_throughput", "gateway_ratio", "revocation_latency")
+MEASURES = ("command_line", "issuance", "enrol_throughput", "reissue", "gateway_ratio", "revocation_latency")
 
 
 def main(names: list[str]) -> int:

@@ -47,7 +47,7 @@ def deployment(*, clients: int = CLIENTS, callers: int = 0) -> Iterator[Deployme
         session.state.mkdir(mode=0o700)
         try:
             anchor = Path(folder) / "ca.pem"
-            anchor.write_bytes(establish_bench(session))
+            anchor.write_bytes(establish_authority(session))
             kept = _register(session, clients, callers, Path(folder))
             publish(registry=session.registry, truststore=session.truststore, actor=ACTOR, now=session.now)
             yield Deployment(session, anchor, kept)
@@ -55,7 +55,7 @@ def deployment(*, clients: int = CLIENTS, callers: int = 0) -> Iterator[Deployme
             session.close()
 
 
-def establish_bench(session: Session) -> bytes:
+def establish_authority(session: Session) -> bytes:
     """Root and intermediate; the root's PEM."""
     plan = HierarchyPlan()
     root = make_root(plan, session.now)

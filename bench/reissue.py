@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bench.deployment import ACTOR, establish_bench
+from bench.deployment import ACTOR, establish_authority
 from bench.instructions import NoCounter, counter, per_iteration, python
 from handclasp.authority.enrol import Enrolment, certify
 from handclasp.authority.issuers import Signing, signing_issuer
@@ -86,7 +86,7 @@ def _state(folder: Path, clients: int) -> Path:
         return state
     state.mkdir(mode=0o700)
     session = Session(str(state))
-    establish_bench(session)
+    establish_authority(session)
     signing = signing_issuer(session.registry, session.custody, session.practice.urls)
     with session.registry.change() as change:
         for number in range(clients):

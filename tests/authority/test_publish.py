@@ -9,6 +9,7 @@ from handclasp.authority.issuers import certificate_of
 from handclasp.authority.publish import Publication, publish, trust_bundle
 from handclasp.errors import NotEstablished, TruststoreRejected
 from handclasp.pki.pem import load_certificates
+from handclasp.registry.memory import MemoryRegistry
 from handclasp.registry.records import IssuerStatus
 from tests.authority.conftest import Authority
 from tests.making import NOW
@@ -56,11 +57,22 @@ def test_a_bundle_that_breaks_a_rule_is_not_published(authority: Authority) -> N
     assert authority.actions() == before
 
 
-def test_an_issuer_that_has_expired_is_left_out_and_stands_in_nobodys_way(authority: Authority) -> None:
-    authority.now = NOW + timedelta(days=2000)
-    assert published(authority).certificates == 1
-    (trusted,) = load_certificates(authority.truststore.read() or b"")
-    assert trusted == certificate_of(authority.registry.issuers()[0])
+def test_an_issuer_that_has_expired_is_left_out_and_stands_in_nobodys_way(empty: Authority) -> None:
+    later = NOW + timedelta(days=2000)
+    empty.registry = MemoryRegistry(later.timestamp)
+    empty.establish()
+    empty.now = later
+    assert published(empty).certificates == 1
+    (trusted,) = load_certificates(empty.truststore.read() or b"")
+    assert trusted == certificate_of(empty.registry.issuers()[0])
+
+
+def test_by_a_clock_that_is_ahead_of_the_registrys_nobody_is_left_out(empty: Authority) -> None:
+    empty.registry = MemoryRegistry(NOW.timestamp)
+    empty.establish()
+    empty.now = NOW + timedelta(days=2000)
+    with pytest.raises(TruststoreRejected, match="Issuing CA 1: expired on"):
+        published(empty)
 
 
 def test_a_hierarchy_that_is_over_is_not_published(authority: Authority) -> None:

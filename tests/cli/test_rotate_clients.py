@@ -1,6 +1,7 @@
 """`handclasp rotate clients`, as it is typed."""
 
 import json
+from contextlib import closing
 
 import pytest
 from cryptography import x509
@@ -8,6 +9,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from handclasp.pki.identity import subject
+from handclasp.registry.fleet import Sighting
+from handclasp.registry.records import CertificateStatus
+from handclasp.registry.sqlite import SqliteRegistry
 from tests.cli.terminal import Outcome, Terminal, one_error_line
 from tests.making import key
 
@@ -71,6 +75,33 @@ def test_a_dry_run_says_to_whom_and_writes_nothing(two: Terminal) -> None:
     assert (planned["certificates"], planned["arguments"]["overlap"]) == (2, 86_400)
     assert planned["clients"][2]["why"] == "it made its own key: renewal due, it brings a new CSR"
     assert two.snapshot() == before
+
+
+def test_a_client_that_was_never_given_its_certificate_is_named(two: Terminal) -> None:
+    (two.state / "clients" / "gamma").parent.mkdir(exist_ok=True)
+    (two.state / "clients" / "gamma").write_text("in the way")
+    assert two.add("gamma").code == 1
+    done = two("rotate clients --client gamma")
+    assert done.code == 0
+    assert "client gamma is left alone: its newest certificate was never delivered" in done.err
+
+
+def test_a_plan_counts_the_time_that_rsa_keys_take(two: Terminal) -> None:
+    (two.state / "handclasp.toml").write_text('[authority]\nkey_algorithm = "rsa2048"\n')
+    slow, quick = (two(f"rotate clients --all --dry-run --json {key}").json for key in ("--rekey", "--same-key"))
+    assert quick["certificates"] == slow["certificates"] == 2
+    assert slow["seconds"] >= quick["seconds"]
+
+
+def test_what_is_past_its_overlap_and_kept_is_named(two: Terminal) -> None:
+    assert two("rotate clients --client acme --overlap 0s").code == 0
+    with closing(SqliteRegistry(two.state / "registry.db")) as registry, registry.change() as change:
+        old, new = change.certificates("acme")
+        change.set_certificate_status(old, CertificateStatus.ACTIVE, at=0, reason=None)
+        change.add_sightings([Sighting(old.fingerprint, change.now(), 1)])
+        assert new.status is CertificateStatus.ACTIVE
+    done = two("rotate clients --due")
+    assert "client acme is past its overlap: it has not been seen with its new certificate" in done.err
 
 
 def test_nothing_due_begins_no_operation(two: Terminal) -> None:

@@ -1,6 +1,8 @@
 """Credentials as files: private, switched in one step, and never over what somebody else put there."""
 
 import multiprocessing
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -255,3 +257,32 @@ def test_nothing_is_flushed_where_nothing_was_delivered(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DeliveryFailed, match="cannot be written: Not a directory"):
         FileDelivery(tmp_path / "file").flush()
+
+
+def test_a_link_left_by_a_killed_delivery_is_in_nobodys_way(out: Path) -> None:
+    FolderDelivery(out).deliver(credential(b"1"))
+    (out / f".data.{os.getpid()}.part").symlink_to("nowhere")
+    FolderDelivery(out).deliver(credential(b"2"))
+    assert FolderDelivery(out).collect("acme") == credential(b"2").files()
+
+
+def test_a_generation_with_more_in_it_is_removed_all_the_same(out: Path) -> None:
+    FolderDelivery(out).deliver(credential(b"1"))
+    (out / "..data" / "notes").mkdir()
+    FolderDelivery(out).deliver(credential(b"2"))
+    assert len([each for each in out.iterdir() if each.name.startswith("..")]) == 2
+
+
+def test_a_folder_that_went_away_before_the_commit_is_said(out: Path) -> None:
+    delivery = FolderDelivery(out)
+    staged = delivery.stage(credential(b"1"))
+    shutil.rmtree(out)
+    with pytest.raises(DeliveryFailed, match="cannot be written: No such file"):
+        staged.commit()
+
+
+def test_a_trust_anchor_that_cannot_be_read_is_written_anew(out: Path) -> None:
+    FolderDelivery(out).deliver(credential(b"1"))
+    (out / "..data" / "ca.pem").unlink()
+    FolderDelivery(out).deliver(credential(b"2"))
+    assert FolderDelivery(out).collect("acme") == credential(b"2").files()

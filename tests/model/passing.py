@@ -28,11 +28,8 @@ class Passing(Machine):
     def pass_time_to_an_end(self, which: int, offset: int) -> None:
         """To the second in which something begins or ends to be valid, or the one beside it."""
         picture, now = self.ledger.picture, self.world.now
-        moments = {
-            moment
-            for c in (*picture.certificates.values(), *picture.issuers.values())
-            for moment in (c.not_before, c.not_after)
-        }
+        moments = {m for c in picture.certificates.values() for m in (c.not_before, c.not_after)}
+        moments |= {m for i in picture.issuers.values() for m in (i.not_before, i.not_after)}
         following = sorted(moment + offset for moment in moments if moment + offset > now)
         if following:
             self.world.pass_time(following[which % len(following)] - now)

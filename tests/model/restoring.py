@@ -6,7 +6,7 @@ from hypothesis.stateful import initialize, rule
 from handclasp.authority.backup import back_up
 from handclasp.authority.backup_archive import Archive, packed, unpacked
 from handclasp.authority.restore import restore
-from handclasp.errors import HandclaspError
+from handclasp.errors import HandclaspError, InvalidInput
 from tests.model.faults import Fault, Killed
 from tests.model.machine import TIME, Machine, short_faults
 
@@ -40,11 +40,22 @@ class Restoring(Machine):
         self.restores += 1
         try:
             self._restore(archive, fault)
+        except InvalidInput:
+            assert self._is_too_old(archive)
+            return
         except (Killed, HandclaspError):
             self._restore(archive, None)
+        assert not self._is_too_old(archive)
         self.left_behind = set()
         self.world.start_gateway()
         self.ledger.take_in(restored=True)
+
+    def _is_too_old(self, archive: Archive) -> bool:
+        """Whether every issuer that signs in it has been retired since."""
+        signing = {
+            row["issuer_id"] for row in archive.tables()["issuer"] if row["status"] == "active" and row["parent_id"]
+        }
+        return bool(signing) and signing <= self.ledger.retired
 
     def _restore(self, archive: Archive, fault: Fault | None) -> None:
         into = self.world.authority(fault)

@@ -5,7 +5,7 @@ Those of the usual run are always the same ones; the slow run tells new ones eve
 """
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Machine
@@ -26,11 +26,12 @@ class OnDisk(Operating, Rotating, Passing, Restoring):
 
 @pytest.mark.parametrize(("machine", "stories"), [(InMemory, 30), (OnDisk, 12)])
 def test_the_invariants_hold_in_every_story(machine: type[Machine], stories: int) -> None:
-    chosen = settings(max_examples=stories, stateful_step_count=25, derandomize=True)
-    run_state_machine_as_test(machine, settings=chosen)  # type: ignore[no-untyped-call]
+    # A story that fails is told as it is: to find a shorter one takes minutes, and the slow run does.
+    chosen = settings(max_examples=stories, stateful_step_count=25, derandomize=True, phases=[Phase.generate])
+    run_state_machine_as_test(machine, settings=chosen)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [InMemory, OnDisk])
 def test_the_invariants_hold_in_many_long_stories(machine: type[Machine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=250, stateful_step_count=50))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=settings(max_examples=250, stateful_step_count=50))

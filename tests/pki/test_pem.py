@@ -7,12 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handclasp.errors import InvalidInput, KeyUnavailable
-from handclasp.pki.keys import open_sealed
+from handclasp.pki.keys import KeyAlgorithm, open_sealed
 from handclasp.pki.pem import (
     MAX_BLOCKS,
     MAX_BYTES,
     block_labels,
     certificate_pem,
+    der_pem,
+    first_der,
     load_certificate,
     load_certificates,
     load_csr,
@@ -109,3 +111,14 @@ def test_no_damage_to_a_certificate_makes_a_parser_fail_in_its_own_words(at: int
     except InvalidInput:
         return
     assert isinstance(read[0], x509.Certificate)
+
+
+def test_pem_is_the_same_as_the_parsers() -> None:
+    for certificate in (making.root().certificate, making.intermediate(KeyAlgorithm.RSA2048).certificate):
+        der = certificate.public_bytes(Encoding.DER)
+        assert der_pem(der) == certificate_pem(certificate)
+        assert first_der(certificate_pem(certificate, making.root().certificate)) == der
+    for length in (47, 48, 49):
+        assert first_der(der_pem(bytes(length))) == bytes(length)
+    with pytest.raises(ValueError, match="not PEM"):
+        first_der(b"no PEM at all")

@@ -102,8 +102,7 @@ class Story:
 def test_killed_at_every_write_it_comes_to_the_same_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rekey: bool, overlap: int
 ) -> None:
-    monkeypatch.setattr(reissue, "CHUNK", 2)
-    monkeypatch.setattr(reissue, "PAGE", 3)
+    monkeypatch.setattr(reissue, "PAGE", 2)
     prepared = Story(tmp_path / "prepared", rekey, overlap)
     prepared.folder.mkdir(mode=0o700)
     prepared.prepare()

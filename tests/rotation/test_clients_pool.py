@@ -2,13 +2,18 @@
 
 import os
 import pickle
+import signal
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody
+from handclasp.authority.bulk_signing import Order
+from handclasp.authority.issuers import signing_issuer
+from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody, Task, begin_work, sign_here
 from handclasp.custody.file import FileCustody
 from handclasp.errors import KeyUnavailable, SigningFailed
 from handclasp.pki.keys import PrivateKey
@@ -83,3 +88,32 @@ def test_few_are_signed_in_this_process(office: Office, tmp_path: Path) -> None:
 
 def test_a_practice_can_be_sent_to_a_worker(office: Office) -> None:
     assert pickle.loads(pickle.dumps(office.authority.practice)) == office.authority.practice  # noqa: S301
+
+
+def test_what_a_worker_does_with_what_it_is_sent(office: Office, tmp_path: Path) -> None:
+    """The two functions that a worker runs, in this process."""
+    registry, practice = office.authority.registry, office.authority.practice
+    old = office.enrol("acme")
+    signing = signing_issuer(registry, office.authority.custody, practice.urls)
+    task = Task(
+        partial(FileCustody, tmp_path / "pki"),
+        signing.record.issuer_id,
+        signing.record.der,
+        signing.record.key_name or "",
+        practice,
+    )
+    order = Order("acme", "prod", "nextjs", old.der, old.subject, old.public_key_id, False, False)
+    interrupts = signal.getsignal(signal.SIGINT)
+    try:
+        begin_work(task)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "Ctrl-C is for the one that started it"
+        [signed] = sign_here([order], office.authority.now)  # type: ignore[misc]
+        assert signed.certificate.public_key_id == old.public_key_id
+        expired = sign_here([order], office.authority.now + timedelta(days=9_999))
+        assert isinstance(expired, SigningFailed)
+        begin_work(replace(task, key_name="nobody"))
+        refused = sign_here([order], office.authority.now)
+        assert isinstance(refused, SigningFailed)
+        assert "no key at" in str(refused)
+    finally:
+        signal.signal(signal.SIGINT, interrupts)

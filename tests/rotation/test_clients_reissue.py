@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from handclasp.authority.bulk_signing import BulkSigner, Order
+from handclasp.authority.issuers import signing_issuer
+from handclasp.authority.probe import VERIFY_APPLICATION, VERIFY_CLIENT
 from handclasp.authority.revoke import resume_client, revoke_certificate, revoke_client, suspend_client
 from handclasp.delivery.memory import MemoryDelivery
 from handclasp.delivery.port import Credential, Staged
@@ -18,6 +22,7 @@ from handclasp.pki.pem import load_certificates
 from handclasp.registry.audit_chain import broken_at
 from handclasp.registry.operations import OperationStatus
 from handclasp.registry.records import CertificateStatus, RevocationReason
+from tests import making
 from tests.authority.conftest import der, request
 from tests.making import key
 from tests.rotation.clients import DAY, Office, in_memory, on_disk, pair_of
@@ -196,12 +201,18 @@ def test_a_client_whose_newest_certificate_has_expired_is_let_in_again(office: O
 
 
 class Meddling(MemoryDelivery):
-    """Something happens while files are being written."""
+    """Something happens while files are being written; some are refused when staged, some when committed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.before_staging: Callable[[], None] = lambda: None
         self.refused: set[str] = set()
+        self.refused_late: set[str] = set()
+
+    def deliver(self, credential: Credential) -> str:
+        if credential.client_id in self.refused_late:
+            raise DeliveryFailed(f"{credential.client_id}'s disk is full")
+        return super().deliver(credential)
 
     def stage(self, credential: Credential) -> Staged:
         happens, self.before_staging = self.before_staging, lambda: None
@@ -270,11 +281,12 @@ def test_a_key_that_was_compromised_is_not_certified_again(office: Office) -> No
     assert len(office.held("acme")) == 1
 
 
+@pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("rekey", [True, False])
-def test_one_client_that_cannot_be_delivered_to_stops_nobody_else(meddling: Office, rekey: bool) -> None:
+def test_one_client_that_cannot_be_delivered_to_stops_nobody_else(meddling: Office, rekey: bool, late: bool) -> None:
     for name in ("acme", "beta", "gamma"):
         meddling.enrol(name)
-    meddler(meddling).refused = {"beta"}
+    setattr(meddler(meddling), "refused_late" if late else "refused", {"beta"})
     with pytest.raises(
         DeliveryFailed, match="1 certificates could not be delivered; the first: beta's disk is full"
     ) as e:
@@ -282,11 +294,68 @@ def test_one_client_that_cannot_be_delivered_to_stops_nobody_else(meddling: Offi
     assert "operation resume" in str(e.value.hint)
     assert {name: len(meddling.held(name)) for name in ("acme", "gamma")} == {"acme": 2, "gamma": 2}
     assert meddling.held("beta")[0].replaced_by is None, "the old one is not touched before the new one is delivered"
-    meddler(meddling).refused = set()
+    meddler(meddling).refused = meddler(meddling).refused_late = set()
     assert meddling.rotate(rekey=rekey).status is OperationStatus.DONE
     for name in ("acme", "beta", "gamma"):
         assert [each.replaced_by is None for each in meddling.held(name)] == [False, True], name
         assert pair_of(meddling.files(name)) == meddling.held(name)[-1].fingerprint
+
+
+def test_a_key_compromised_while_its_certificate_is_signed_is_not_certified(office: Office) -> None:
+    first = office.enrol("acme", request=request(key()))
+    office.renew("acme", request=request(key()))
+
+    def meddle(_: float) -> bool:
+        if is_signing(office) and len(office.held("acme")) == 2:
+            revoke(office, "acme", first.serial_number, RevocationReason.KEY_COMPROMISE)
+        return False
+
+    office.rotate(wait=meddle)
+    assert len(office.held("acme")) == 1
+    assert "client acme keeps its certificate" in office.told("keeps its certificate")[0]
+
+
+def test_the_certificate_that_went_meanwhile_is_not_replaced(office: Office) -> None:
+    """One of two keys is revoked while both are signed for: the other is given its certificate."""
+    first = office.enrol("acme")
+    office.renew("acme", request=request(key()))
+
+    def meddle(_: float) -> bool:
+        if is_signing(office) and len(office.held("acme")) == 2:
+            revoke(office, "acme", first.serial_number)
+        return False
+
+    office.rotate(wait=meddle)
+    assert [each.own_csr for each in office.held("acme")] == [True, True]
+
+
+def test_probes_and_clients_of_whom_nothing_is_left_are_not_touched(office: Office) -> None:
+    office.enrol(VERIFY_CLIENT, application=VERIFY_APPLICATION)
+    office.authority.enrol("acme")
+    office.authority.renew("acme")
+    office.rotate()
+    assert (len(office.held(VERIFY_CLIENT)), len(office.held("acme"))) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["", " padded", "line\nend"])
+def test_an_adopted_certificate_without_a_common_name_we_would_sign_gets_ours(office: Office, name: str) -> None:
+    signing = signing_issuer(office.authority.registry, office.authority.custody, office.authority.practice.urls)
+    signer = BulkSigner(signing.record.issuer_id, signing.authority, office.authority.practice)
+    adopted = making.certificate(name, of=key())
+    order = Order("acme", "prod", "shop", adopted.public_bytes(Encoding.DER), f"CN={name}", "key", True, False)
+    [signed] = signer.sign([order], office.authority.now)
+    assert signed.certificate.subject == "CN=Prod-Shop-Client"
+    assert signed.key is None
+
+
+def test_any_number_of_subjects_is_remembered_no_further_than_a_few(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handclasp.authority.bulk_signing._REMEMBERED", 2)
+    for number in range(5):
+        office.enrol(f"client-{number}", common_name=f"name {number}")
+    office.rotate()
+    assert [office.held(f"client-{number}")[-1].subject for number in range(5)] == [f"CN=name {n}" for n in range(5)]
 
 
 def test_what_stays_undelivered_is_known_to_each_run_after(meddling: Office) -> None:
@@ -304,7 +373,7 @@ def test_what_stays_undelivered_is_known_to_each_run_after(meddling: Office) -> 
 
 def test_many_failures_end_the_run_early(meddling: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handclasp.authority.reissue_writing.MOST_FAILURES", 3)
-    monkeypatch.setattr("handclasp.authority.reissue.CHUNK", 2)
+    monkeypatch.setattr("handclasp.authority.reissue.PAGE", 2)
     names = [f"client-{number}" for number in range(8)]
     for name in names:
         meddling.enrol(name)
@@ -317,7 +386,6 @@ def test_many_failures_end_the_run_early(meddling: Office, monkeypatch: pytest.M
 
 
 def test_interrupted_it_is_taken_up_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handclasp.authority.reissue.CHUNK", 2)
     monkeypatch.setattr("handclasp.authority.reissue.PAGE", 3)
     names = [f"client-{number}" for number in range(9)]
     for name in names:
@@ -332,7 +400,6 @@ def test_interrupted_it_is_taken_up_where_it_stopped(office: Office, monkeypatch
 
 def test_others_who_change_things_all_the_time_do_not_stop_it(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever commits between two transactions makes it look at each client again."""
-    monkeypatch.setattr("handclasp.authority.reissue.CHUNK", 2)
     names = [f"client-{number}" for number in range(7)]
     for name in names:
         office.enrol(name)

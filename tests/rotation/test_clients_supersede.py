@@ -250,6 +250,57 @@ def test_the_line_is_followed_to_the_certificate_that_lives(office: Office) -> N
     assert second.fingerprint in {each.fingerprint for each in known}
 
 
+def test_a_line_that_bites_its_tail_or_leads_nowhere_has_no_end_that_lives(office: Office) -> None:
+    old, new = old_and_new(office)
+    registry = office.authority.registry
+    with registry.change() as change:
+        change.set_replaced(new, replaced_by=old.fingerprint, supersede_at=office.now + DAY)
+    found = replacement(registry, old_and_new(office)[0])
+    assert found is not None
+    assert replacement(registry, replace(old, replaced_by="unknown")) is None
+
+
+def test_a_client_without_anybody_to_ask_waits_by_itself(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who passes no way to wait sleeps."""
+    monkeypatch.setattr("handclasp.authority.supersede.LISTEN_SECONDS", 0.01)
+    old, new = old_and_new(office)
+    office.seen(old, 1_000_000)
+    office.later(HOUR)
+    office.seen(new)
+    office.gateway_reports()
+    assert supersede_due(registry=office.authority.registry, actor="tester", settle=SETTLE).superseded == 1
+
+
+def test_two_passes_at_once_supersede_once(office: Office) -> None:
+    old, new = old_and_new(office)
+    office.seen(old, 1_000_000)
+    office.later(HOUR)
+    office.seen(new)
+    office.gateway_reports()
+
+    def another_pass_comes_first(seconds: float) -> bool:
+        office.later(seconds)
+        office.gateway_reports()
+        if not is_superseded(office):
+            supersede_due(registry=office.authority.registry, actor="other", settle=SETTLE, wait=lambda _: False)
+        return False
+
+    found = supersede_due(
+        registry=office.authority.registry, actor="tester", settle=SETTLE, wait=another_pass_comes_first
+    )
+    assert found.superseded == 0
+    assert office.authority.actions().count("certificate.supersede") == 1
+
+
+def test_the_operation_names_the_stragglers(office: Office) -> None:
+    old, _ = old_and_new(office)
+    office.seen(old, 1_000)
+    office.later(3 * DAY)
+    office.enrol("beta")
+    office.rotate("beta")
+    assert office.told("acme") == ["client acme: it has not been seen with its new certificate"]
+
+
 def test_with_no_overlap_what_nobody_uses_goes_at_the_operations_end(office: Office) -> None:
     office.enrol("beta")
     office.rotate("beta", rekey=True, overlap=0)

@@ -4,7 +4,7 @@ It is registered as `pending`: trusted, so that gateways can be shown to let its
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -40,11 +40,12 @@ class NewIssuers:
 
 
 def replaced_intermediates(registry: Reader) -> tuple[Issuer, ...]:
-    """Every intermediate that issues or could. Raises NotEstablished."""
-    found = tuple(
-        i for i in registry.issuers() if i.kind is IssuerKind.INTERMEDIATE and i.status is IssuerStatus.ACTIVE
-    )
-    if not found:
+    """Every intermediate that issues or could. Raises NotEstablished.
+
+    One that is pending was made by an operation that was abandoned and killed before it could withdraw that.
+    """
+    found = tuple(_not_retired(registry, IssuerKind.INTERMEDIATE))
+    if not any(i.status is IssuerStatus.ACTIVE for i in found):
         raise NotEstablished("there is no active intermediate to rotate", hint="handclasp ca list shows the issuers")
     return found
 
@@ -106,7 +107,7 @@ def new_hierarchy(
     material = _intermediate(certificate_of(replaced[-1]), signer, _taken(registry), None, now)
     intermediate = _registered(material, IssuerKind.INTERMEDIATE, root.issuer_id, custody, None, now)
     _check(registry, (root, intermediate), now)
-    roots = tuple(i for i in registry.issuers() if i.kind is IssuerKind.ROOT and i.status is IssuerStatus.ACTIVE)
+    roots = tuple(_not_retired(registry, IssuerKind.ROOT))
     return NewIssuers(_newest(registry, root, intermediate), (*roots, *replaced))
 
 
@@ -155,6 +156,10 @@ def _registered(
         status=IssuerStatus.PENDING,
         cross_certificate=cross,
     )
+
+
+def _not_retired(registry: Reader, kind: IssuerKind) -> Iterator[Issuer]:
+    return (i for i in registry.issuers() if i.kind is kind and i.status is not IssuerStatus.RETIRED)
 
 
 def _newest(registry: Reader, *made: Issuer) -> tuple[Issuer, ...]:

@@ -33,14 +33,15 @@ class Publication:
 def trust_bundle(registry: Reader, now: datetime | None = None) -> bytes:
     """Roots first, then intermediates; those that issue and those about to. Raises NotEstablished.
 
-    With `now`, without those that are over by then, unless all are: one that nobody may be let in by any more must
-    not stand in the way of the issuer that is to take its place.
+    With `now`, without those that are over by then and by the registry's clock too, unless all are: one that nobody
+    may be let in by any more must not stand in the way of the issuer that is to take its place.
     """
     active = [i for i in registry.issuers() if i.status is not IssuerStatus.RETIRED]
     if not active:
         raise NotEstablished("there is no authority here yet", hint="run: handclasp init")
     if now is not None:
-        active = [i for i in active if epoch(now) <= i.not_after] or active
+        over_before = min(epoch(now), registry.now())
+        active = [i for i in active if over_before <= i.not_after] or active
     active.sort(key=lambda issuer: (issuer.kind is not IssuerKind.ROOT, issuer.created_at))
     return certificate_pem(*(x509.load_der_x509_certificate(issuer.der) for issuer in active))
 

@@ -20,27 +20,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby, islice
 
+from cryptography import x509
+
 from handclasp.authority.bulk_signing import Signed
-from handclasp.authority.gateway_evidence import wait_until_served
+from handclasp.authority.gateway_evidence import behind, wait_until_served
 from handclasp.authority.issuers import signing_issuer
 from handclasp.authority.operation import Run
 from handclasp.authority.practice import Practice
 from handclasp.authority.reissue_choice import Choice, Renewal, choose
 from handclasp.authority.reissue_unfinished import Unfinished, read_noted, unfinished
-from handclasp.authority.reissue_writing import Issue, Writer
+from handclasp.authority.reissue_writing import Committed, Issue, Writer
 from handclasp.authority.replacement import is_replaced
 from handclasp.authority.signing_pool import OpenCustody, Sign, bulk_signing
 from handclasp.delivery.port import Delivery
-from handclasp.pki.der import subject_and_key
+from handclasp.pki.keys import spki
 from handclasp.pki.pem import der_pem
 from handclasp.registry.records import Certificate, Holding
 
-#: Clients read, and certificates signed, at once.
-PAGE = 500
-#: Certificates a transaction: a commit each would cost more than the signature, and a revocation waits for one.
-CHUNK = 128
+#: Clients read, signed and committed at once: a transaction each would cost more than the signature, and a revocation
+#: waits for one of ours.
+PAGE = 250
 #: Pages signed ahead of the writer.
-_AHEAD = 3
+_AHEAD = 4
+#: Pages that may wait for gateways, which take about a second to say that they serve one.
+_WAITING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,6 @@ class Reissue:
     workers: int | None = None
 
 
-@dataclass
-class _Walk:
-    """How far this run has come."""
-
-    done: int
-    ahead: deque["_Page"] = field(default_factory=deque)
-
-
 @dataclass(frozen=True, slots=True)
 class _Page:
     """Some clients, being signed. `revision` is the registry's when they were read, less our own commits by then."""
@@ -80,6 +75,39 @@ class _Page:
     last: str
     renewals: tuple[Renewal, ...]
     signed: Callable[[], list[Issue]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A page whose certificates are known to the registry, until every gateway serves revision `served_from`."""
+
+    page: _Page
+    committed: Committed
+    served_from: int
+
+
+@dataclass
+class _Walk:
+    """How far this run has come: `done` clients, and the pages between commit and delivery."""
+
+    run: Run
+    writer: Writer
+    total: int
+    done: int
+    waiting: "deque[_Waiting]" = field(default_factory=deque)
+
+    def commit(self, page: _Page, issues: list[Issue]) -> None:
+        committed = self.writer.commit(issues, page.revision)
+        self.waiting.append(_Waiting(page, committed, self.run.registry.revision()))
+
+    def deliver(self) -> None:
+        """The first of those that wait. Nobody is given a certificate that a gateway would refuse."""
+        first = self.waiting[0]
+        wait_until_served(self.run, first.served_from)
+        self.waiting.popleft()
+        self.done += first.page.clients
+        self.writer.deliver(first.committed, cursor=first.page.last, done=self.done)
+        self.run.progress(min(self.done, self.total), self.total)
 
 
 def reissue(run: Run, work: Reissue) -> None:
@@ -114,35 +142,34 @@ def _take_up(run: Run, writer: Writer, sign: Sign, found: list[Unfinished]) -> N
             revision = writer.revision()
             [signed] = sign([each.renewal.order()], _now(run))()
             committed = writer.commit([Issue(each.renewal, signed, lost=each.made)], revision)
-            wait_until_served(run, run.registry.revision())
-            writer.deliver(committed)
         else:
-            wait_until_served(run, run.registry.revision())
-            writer.deliver([Issue(each.renewal, _known(each.made))])
+            committed = Committed([Issue(each.renewal, _known(each.made))])
+        wait_until_served(run, run.registry.revision())
+        writer.deliver(committed)
+    if found:
+        # Noted, or the walk would issue them again.
+        writer.finish_delivery()
 
 
 def _known(made: Certificate) -> Signed:
-    return Signed(made, der_pem(made.der), subject_and_key(made.der)[1], None)
+    public_key = x509.load_der_x509_certificate(made.der).public_key()
+    return Signed(made, der_pem(made.der), spki(public_key), None)
 
 
 def _walk(run: Run, work: Reissue, writer: Writer, sign: Sign, total: int) -> None:
-    walk = _Walk(done=int(run.state.get("done", 0)) if run.operation.cursor else 0)
+    walk = _Walk(run, writer, total, int(run.state.get("done", 0)) if run.operation.cursor else 0)
     pages = _pages(run, work, writer, sign)
-    walk.ahead.extend(islice(pages, _AHEAD))
-    while walk.ahead:
-        page = walk.ahead.popleft()
-        signed = page.signed()
-        walk.ahead.extend(islice(pages, 1))
-        chunks = list(_chunks(signed))
-        for number, chunk in enumerate(chunks, start=1):
-            run.check()
-            committed = writer.commit(chunk, page.revision)
-            wait_until_served(run, run.registry.revision())
-            last = page.last if number == len(chunks) else chunk[-1].renewal.client.client_id
-            writer.deliver(committed, cursor=last, done=walk.done)
-        walk.done += page.clients
-        run.progress(min(walk.done, total), total)
+    ahead = deque(islice(pages, _AHEAD))
+    while ahead:
         run.check()
+        page = ahead.popleft()
+        signed = page.signed()
+        ahead.extend(islice(pages, 1))
+        walk.commit(page, signed)
+        while walk.waiting and (len(walk.waiting) > _WAITING or not behind(run.registry, walk.waiting[0].served_from)):
+            walk.deliver()
+    while walk.waiting:
+        walk.deliver()
 
 
 def _pages(run: Run, work: Reissue, writer: Writer, sign: Sign) -> Iterator[_Page]:
@@ -191,18 +218,6 @@ def _tell_own_key(run: Run, holding: Holding) -> None:
 
 def _issues(renewals: Iterable[Renewal], signed: Iterable[Signed]) -> list[Issue]:
     return [Issue(renewal, each) for renewal, each in zip(renewals, signed, strict=True)]
-
-
-def _chunks(issues: list[Issue]) -> Iterator[list[Issue]]:
-    """Whole clients, so that the cursor is never in the middle of one."""
-    chunk: list[Issue] = []
-    for _, group in groupby(issues, key=lambda issue: issue.renewal.client.client_id):
-        chunk.extend(group)
-        if len(chunk) >= CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _now(run: Run) -> datetime:

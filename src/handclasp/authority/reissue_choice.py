@@ -33,6 +33,7 @@ class Renewal:
             client.environment,
             client.application,
             before.der,
+            before.subject,
             before.public_key_id,
             before.own_csr,
             self.rekey,
@@ -45,6 +46,9 @@ class Choice:
 
     renewals: tuple[Renewal, ...] = ()
     own_key: tuple[Holding, ...] = ()
+
+
+_NOTHING = Choice()
 
 
 def choose(
@@ -62,16 +66,18 @@ def choose(
     """
     client = held[0].client
     if client.status is ClientStatus.REVOKED or is_reserved(client):
-        return Choice()
+        return _NOTHING
+    if len(held) == 1 and not held[0].certificate.own_csr:  # most clients, most of the time
+        return _choose_only(held[0], rekey=rekey, select=select, is_replaced=is_replaced)
     lines = _lines(h for h in held if h.certificate.delivered_at is not None and not is_replaced(h.certificate))
     if not lines:
-        return Choice()
+        return _NOTHING
     newest = lines[-1][-1]
     if rekey and newest.certificate.own_csr:
         return Choice(own_key=(newest,) if select(newest) else ())
     if rekey:
         others = (h.certificate for line in lines for h in line if h is not newest and not h.certificate.own_csr)
-        return Choice((Renewal(client, newest.certificate, tuple(others), rekey),)) if select(newest) else Choice()
+        return Choice((Renewal(client, newest.certificate, tuple(others), rekey),)) if select(newest) else _NOTHING
     return Choice(
         tuple(
             Renewal(client, line[-1].certificate, tuple(h.certificate for h in line[:-1]), rekey)
@@ -79,6 +85,15 @@ def choose(
             if select(line[-1]) and (line[-1] is newest or line[-1].certificate.not_after > now)
         )
     )
+
+
+def _choose_only(
+    only: Holding, *, rekey: bool, select: Callable[[Holding], bool], is_replaced: Callable[[Certificate], bool]
+) -> Choice:
+    certificate = only.certificate
+    if certificate.delivered_at is None or is_replaced(certificate) or not select(only):
+        return _NOTHING
+    return Choice((Renewal(only.client, certificate, (), rekey),))
 
 
 def _lines(held: Iterable[Holding]) -> list[list[Holding]]:

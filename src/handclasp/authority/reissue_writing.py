@@ -17,7 +17,7 @@ from handclasp.authority.enrol import refuse_foreign_key, refuse_retired
 from handclasp.authority.issuers import Signing
 from handclasp.authority.operation import Run
 from handclasp.authority.reissue_choice import Renewal
-from handclasp.authority.reissue_unfinished import Entry, Noted, noted
+from handclasp.authority.reissue_unfinished import Entry, noted
 from handclasp.delivery.port import Credential, Delivery, Staged
 from handclasp.errors import DeliveryFailed, HandclaspError, KeyUnavailable, RequestRejected
 from handclasp.pki.pem import certificate_pem
@@ -48,8 +48,16 @@ class Issue:
         return before.issuer_id, before.serial_number, made.issuer_id, made.serial_number
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Issues whose rows are durable. Each was looked at when the registry had revision `as_of`; None: it was not."""
+
+    issues: Sequence[Issue]
+    as_of: int | None = None
+
+
 class Writer:
-    """Belongs to one run. `carried` are the entries of an earlier run that nothing has been done about yet."""
+    """Belongs to one run. `carried` are the entries of an earlier run."""
 
     def __init__(
         self,
@@ -67,10 +75,9 @@ class Writer:
         self._anchors = certificate_pem(*signing.anchors)
         self._own_commits = 0
         self._altered = False
-        #: the revision at which the issues that were committed last were looked at
-        self._as_of: int | None = None
         self._compromised = run.registry.compromised_keys()
-        self._carried = {entry[-1]: entry for entry in carried}
+        #: what is not noted as delivered, by the new certificate's serial number: what the next run is to know of
+        self._open = {entry[-1]: entry for entry in carried}
         #: switched over, and not known to be durable
         self._handed: list[Issue] = []
         self._failed: list[Issue] = []
@@ -80,11 +87,11 @@ class Writer:
         """The registry's, less our own commits: it stays the same as long as nobody else changes anything."""
         return self._run.registry.revision() - self._own_commits
 
-    def commit(self, issues: Sequence[Issue], revision: int) -> list[Issue]:
+    def commit(self, issues: Sequence[Issue], revision: int) -> Committed:
         """Make the certificates known. Returns those that were: not of clients that changed since `revision`."""
         with self._change() as change:
-            self._as_of = self.revision()
-            if self._as_of != revision:
+            as_of = self.revision()
+            if as_of != revision:
                 refuse_retired(change, self._signing)
                 issues = [each for each in issues if self._still_stands(change, each)]
             issues = [each for each in issues if each.certificate.public_key_id not in self._compromised]
@@ -92,33 +99,32 @@ class Writer:
                 if each.lost is not None:
                     self._revoke_undelivered(change, each.lost, RevocationReason.SUPERSEDED)
                 change.add_certificate(each.certificate)
+                self._open[each.certificate.serial_number] = each.entry
                 self._altered = True
                 self._record(change, each)
-            self._run.save(change, undelivered=self._noted([*self._handed, *issues]))
-        return list(issues)
+            self._run.save(change, undelivered=noted(self._open.values()))
+        return Committed(issues, as_of)
 
-    def deliver(self, issues: Sequence[Issue], **progress: Any) -> None:
+    def deliver(self, committed: Committed, **progress: Any) -> None:
         """Hand them over, in transactions that are short however slow the files are. `progress` is for `Run.save`.
 
         They are noted as delivered one call later, or by `finish_delivery`: one flush is for these files and for the
         links of those before. Raises DeliveryFailed when too many have failed.
         """
-        as_of, self._as_of = self._as_of, None
-        staged = deque((each, ready) for each in issues if (ready := self._staged(each)))
+        staged = deque((each, ready) for each in committed.issues if (ready := self._staged(each)))
         self._delivery.flush()
         durable, self._handed = self._handed, []
         while True:
             until = time.monotonic() + LOCKED_SECONDS
             with self._change() as change:
-                is_as_it_was = self.revision() == as_of
+                is_as_it_was = self.revision() == committed.as_of
                 self._note_delivered(change, durable)
                 durable = []
                 while staged and time.monotonic() < until:
                     each, ready = staged.popleft()
                     if is_as_it_was or self._may_be_delivered(change, each):
                         self._hand_over(each, ready)
-                left = self._noted([*self._handed, *(each for each, _ in staged)])
-                self._run.save(change, undelivered=left, **({} if staged else progress))
+                self._run.save(change, undelivered=noted(self._open.values()), **({} if staged else progress))
             if not staged:
                 break
         if len(self._failed) >= MOST_FAILURES:
@@ -131,7 +137,7 @@ class Writer:
         with self._change() as change:
             self._note_delivered(change, self._handed)
             self._handed = []
-            self._run.save(change, undelivered=self._noted([]))
+            self._run.save(change, undelivered=noted(self._open.values()))
 
     def finish(self) -> None:
         """Raises DeliveryFailed if some could not be delivered."""
@@ -147,14 +153,6 @@ class Writer:
         with self._run.registry.change() as change:
             yield change
         self._own_commits += self._altered
-
-    def _noted(self, issues: Sequence[Issue]) -> Noted:
-        """What the next run is to know of if this one ends here."""
-        for each in issues:
-            self._carried.pop(each.certificate.serial_number, None)
-            if each.lost is not None:
-                self._carried.pop(each.lost.serial_number, None)
-        return noted([*self._carried.values(), *(each.entry for each in (*self._failed, *issues))])
 
     def _still_stands(self, change: Change, issue: Issue) -> bool:
         renewal = issue.renewal
@@ -172,6 +170,7 @@ class Writer:
     def _may_be_delivered(self, change: Change, issue: Issue) -> bool:
         """Never after a revocation: of the client, of this certificate, or of the one it is to replace."""
         if _current(change, issue.certificate).status is not CertificateStatus.ACTIVE:
+            self._open.pop(issue.certificate.serial_number, None)
             return False
         before = _current(change, issue.renewal.before)
         if before.status is CertificateStatus.ACTIVE:
@@ -182,6 +181,7 @@ class Writer:
         return False
 
     def _revoke_undelivered(self, change: Change, nobodys: Certificate, reason: RevocationReason) -> None:
+        self._open.pop(nobodys.serial_number, None)
         change.set_certificate_status(nobodys, CertificateStatus.REVOKED, at=change.now(), reason=reason)
         self._altered = True
         self._run.record(
@@ -237,6 +237,7 @@ class Writer:
         supersede_at = self._supersede_at(at)
         for each in issues:
             made = each.certificate
+            self._open.pop(made.serial_number, None)
             change.set_delivered(made.issuer_id, made.serial_number, at)
             for replaced in each.renewal.replaces:
                 change.set_replaced(replaced, replaced_by=made.fingerprint, supersede_at=supersede_at)

@@ -23,7 +23,7 @@ from handclasp.pki.keys import PrivateKeyPem
 from handclasp.registry.audit_chain import chained
 from handclasp.registry.merge import Difference, Merge, merged
 from handclasp.registry.port import Registry, Row
-from handclasp.registry.records import AuditEntry
+from handclasp.registry.records import AuditEntry, IssuerKind, IssuerStatus
 from handclasp.registry.snapshot_tables import Tables
 from handclasp.truststore.port import Truststore
 
@@ -46,7 +46,8 @@ class Restored:
 def compare(archive: Archive, *, registry: Registry | None, custody: Custody) -> Difference:
     """What the restore would change; nothing is changed. `registry` is None where there is none, or none readable.
 
-    Raises AlreadyEstablished for another authority's backup, KeyUnavailable where another key has a key's name.
+    Raises AlreadyEstablished for another authority's backup, InvalidInput for one whose issuers were all retired since,
+    KeyUnavailable where another key has a key's name.
     """
     difference = Difference()
     if registry is not None:
@@ -120,7 +121,19 @@ def _merged(backup: Tables, current: Tables) -> Merge:
             "there is another authority here, and this backup is not of it",
             hint="restore into another --state; handclasp ca list shows the one that is here",
         )
-    return merged(backup, current)
+    merge = merged(backup, current)
+    if _issues(backup) and not _issues(merge.tables):
+        raise InvalidInput(
+            "every issuer that signs in this backup was retired after it was made: it would leave nothing that issues",
+            hint="restore a backup made after that rotation",
+        )
+    return merge
+
+
+def _issues(tables: Tables) -> bool:
+    return any(
+        row["kind"] == IssuerKind.INTERMEDIATE and row["status"] == IssuerStatus.ACTIVE for row in tables["issuer"]
+    )
 
 
 def _entry(archive: Archive, merge: Merge, run: str, actor: str, at: int) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from handclasp.authority.due import Rotation, is_due
 from handclasp.authority.operation import Run, Step
 from handclasp.authority.practice import Practice
+from handclasp.authority.probe import is_reserved
 from handclasp.authority.reissue import PAGE, Reissue, reissue
 from handclasp.authority.reissue_choice import choose
 from handclasp.authority.replacement import is_replaced
@@ -22,7 +23,7 @@ from handclasp.authority.signing_pool import OpenCustody
 from handclasp.authority.supersede import supersede_due
 from handclasp.delivery.port import Delivery
 from handclasp.registry.port import Registry
-from handclasp.registry.records import Client, Holding
+from handclasp.registry.records import Client, ClientStatus, Holding
 
 ROTATE_CLIENTS = "rotate-clients"
 #: Certificates a second, on the slowest machine this was measured on: for `--dry-run`.
@@ -103,9 +104,10 @@ def plan(registry: Registry, rotation: Rotation, arguments: dict[str, Any]) -> I
         for own in choice.own_key:
             why = "it made its own key: renewal due, it brings a new CSR"
             yield Planned(own.client, own.certificate.serial_number, own.certificate.not_after, "left alone", why)
-        if not choice.renewals and not choice.own_key and any(map(select, held)):
-            newest = held[-1].certificate
-            yield Planned(held[-1].client, newest.serial_number, newest.not_after, "left alone", _why(held))
+        newest = held[-1]
+        if not choice.renewals and not choice.own_key and select(newest) and not is_reserved(newest.client):
+            certificate = newest.certificate
+            yield Planned(newest.client, certificate.serial_number, certificate.not_after, "left alone", _why(newest))
 
 
 def is_anything_to_do(registry: Registry, rotation: Rotation, arguments: dict[str, Any]) -> bool:
@@ -156,12 +158,10 @@ def _by_client(registry: Registry) -> Iterator[list[Holding]]:
             yield list(group)
 
 
-def _why(held: list[Holding]) -> str:
-    if held[-1].client.status.value == "revoked":
+def _why(newest: Holding) -> str:
+    if newest.client.status is ClientStatus.REVOKED:
         return "it is revoked"
-    if all(h.certificate.delivered_at is None for h in held):
-        return "its certificate was never delivered: enrol or renew it again"
-    return "nothing of it is due"
+    return "its newest certificate was never delivered: enrol or renew it again"
 
 
 def _sleep(run: Run, seconds: float) -> bool:

@@ -185,6 +185,7 @@ def _supersede(run: Run, rotation: Rotation) -> None:  # noqa: ARG001 - a step's
     """In chunks, so that a revocation never waits long behind one."""
     emergency = bool(run.arguments.get("emergency"))
     reason = RevocationReason.CA_COMPROMISE if emergency else RevocationReason.SUPERSEDED
+    total = sum(run.registry.holders(issuer_id=issuer_id) for issuer_id in _old_intermediates(run))
     done = 0
     for issuer_id in _old_intermediates(run):
         while held := run.registry.holdings(issuer_id=issuer_id, clients=_CHUNK):
@@ -206,7 +207,7 @@ def _supersede(run: Run, rotation: Rotation) -> None:  # noqa: ARG001 - a step's
                     )
                 run.save(change)
             done += len(held)
-            run.progress(done, done)
+            run.progress(min(done, total), total)
 
 
 def _retire(run: Run, rotation: Rotation) -> None:

@@ -36,7 +36,7 @@ Sign = Callable[[Sequence[Order], datetime], Callable[[], list[Signed]]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class Task:
     """What a worker signs with."""
 
     open_custody: OpenCustody
@@ -62,9 +62,9 @@ def bulk_signing(
         signer = BulkSigner(signing.record.issuer_id, signing.authority, practice)
         yield lambda orders, now: lambda: signer.sign(orders, now)
         return
-    task = _Task(open_custody, signing.record.issuer_id, signing.record.der, signing.record.key_name or "", practice)
+    task = Task(open_custody, signing.record.issuer_id, signing.record.der, signing.record.key_name or "", practice)
     # Spawned, not forked: a child must not inherit the registry's open file and its locks.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(task,))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_work, initargs=(task,))
     try:
         yield lambda orders, now: _waiting(pool, orders, now)
     finally:
@@ -73,7 +73,7 @@ def bulk_signing(
 
 def _waiting(pool: ProcessPoolExecutor, orders: Sequence[Order], now: datetime) -> Callable[[], list[Signed]]:
     try:
-        future: Future[list[Signed] | SigningFailed] = pool.submit(_sign, list(orders), now)
+        future: Future[list[Signed] | SigningFailed] = pool.submit(sign_here, list(orders), now)
     except BrokenProcessPool:
         raise _ended() from None
 
@@ -96,7 +96,7 @@ def _ended() -> SigningFailed:
 _signer: BulkSigner | SigningFailed
 
 
-def _begin(task: _Task) -> None:
+def begin_work(task: Task) -> None:
     """In a worker. Ctrl-C reaches the whole process group: the parent decides what it means."""
     global _signer  # noqa: PLW0603 - a worker process is one task's
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -108,7 +108,7 @@ def _begin(task: _Task) -> None:
         _signer = SigningFailed(str(error))
 
 
-def _sign(orders: list[Order], now: datetime) -> list[Signed] | SigningFailed:
+def sign_here(orders: list[Order], now: datetime) -> list[Signed] | SigningFailed:
     """Errors are returned: not every error of ours survives being pickled, and a pool that cannot hangs or breaks."""
     if isinstance(_signer, SigningFailed):
         return _signer

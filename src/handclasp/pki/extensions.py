@@ -6,7 +6,6 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from handclasp.pki.der import content
 from handclasp.pki.keys import PublicKey, spki
 from handclasp.pki.profile import Profile
 
@@ -85,10 +84,20 @@ def spki_key_identifier(subject_public_key_info: bytes) -> bytes:
     SubjectPublicKeyInfo ::= SEQUENCE { algorithm SEQUENCE, subjectPublicKey BIT STRING } (RFC 5280 4.1); the
     first octet of a BIT STRING counts its unused bits. Finding it in the DER costs a tenth of encoding the key again.
     """
-    algorithm, _ = content(subject_public_key_info, 0)
-    _, public_key = content(subject_public_key_info, algorithm)
-    start, end = content(subject_public_key_info, public_key)
+    algorithm, _ = _content(subject_public_key_info, 0)
+    _, public_key = _content(subject_public_key_info, algorithm)
+    start, end = _content(subject_public_key_info, public_key)
     return sha256(subject_public_key_info[start + 1 : end]).digest()[:20]
+
+
+def _content(der: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the DER element at `at` starts and ends (X.690 8.1.3)."""
+    start, length = at + 2, der[at + 1]
+    if length & 0x80:
+        octets = length & 0x7F
+        length = int.from_bytes(der[start : start + octets])
+        start += octets
+    return start, start + length
 
 
 def _key_usage(profile: Profile, *, is_rsa: bool) -> x509.KeyUsage:

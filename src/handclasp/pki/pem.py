@@ -18,6 +18,8 @@ MAX_BLOCKS = 1_000
 _BEGIN = b"-----BEGIN "
 #: 64 columns of base64
 _OCTETS = 48
+#: and the end of a line
+_LINE = 65
 
 
 def check_size(data: bytes, what: str) -> None:
@@ -82,12 +84,13 @@ def der_pem(der: bytes) -> bytes:
     return b"-----BEGIN CERTIFICATE-----\n" + b"".join(lines) + b"-----END CERTIFICATE-----\n"
 
 
-def first_der(pem: bytes) -> bytes:
-    """The DER inside the first block of PEM text of our own making. Raises ValueError."""
+def first_der(pem: bytes, lines: int | None = None) -> bytes:
+    """The DER inside the first block of PEM text of our own making, or of so many of its lines. Raises ValueError."""
     begin, end = pem.find(b"-----\n"), pem.find(b"\n-----END ")
     if begin < 0 or end < begin:
         raise ValueError("not PEM")
-    return a2b_base64(pem[begin + 6 : end])
+    begin += 6
+    return a2b_base64(pem[begin : end if lines is None else min(end, begin + lines * _LINE)])
 
 
 def _not_that(data: bytes, what: str, wanted: str, label: str) -> str:
