@@ -49,16 +49,6 @@ def write_atomically(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def point_link(link: Path, target: str) -> None:
-    """Make `link` a symbolic link to `target`, replacing the link that was there in one step."""
-    _remove_abandoned(link.parent)
-    part = link.parent / f".{link.name.lstrip('.')}.{os.getpid()}.part"
-    part.unlink(missing_ok=True)
-    part.symlink_to(target)
-    part.replace(link)
-    sync_folder(link.parent)
-
-
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

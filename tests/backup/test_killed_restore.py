@@ -15,8 +15,8 @@ from handclasp.authority.backup_archive import Archive
 from handclasp.authority.checkpoint import audit_public_key, checkpoint_now
 from handclasp.authority.revoke import revoke_client
 from handclasp.cli.context import Session
-from handclasp.cli.unfinished_restore import UNFINISHED_RESTORE
 from handclasp.cli.restore_target import open_target, restored_into
+from handclasp.cli.unfinished_restore import UNFINISHED_RESTORE
 from handclasp.custody.file import FileCustody
 from handclasp.errors import RegistryDamaged, RegistryError
 from handclasp.registry.records import RevocationReason

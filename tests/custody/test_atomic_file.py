@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.atomic_file import make_private_folder, point_link, write_atomically
+from handclasp.atomic_file import make_private_folder, write_atomically
 from tests.forking import become_nobody, in_child
 
 
@@ -28,8 +28,7 @@ def test_a_write_that_fails_leaves_the_old_content_and_no_part(tmp_path: Path) -
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("next_write", ["file", "link"])
-def test_parts_that_a_killed_process_left_are_removed_by_the_next_write(tmp_path: Path, next_write: str) -> None:
+def test_parts_that_a_killed_process_left_are_removed_by_the_next_write(tmp_path: Path) -> None:
     def die_before_the_rename() -> None:
         os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
         write_atomically(tmp_path / "other", b"half of it")
@@ -38,10 +37,7 @@ def test_parts_that_a_killed_process_left_are_removed_by_the_next_write(tmp_path
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".other.")
     assert left.stat().st_mode & 0o777 == 0o600
-    if next_write == "file":
-        write_atomically(tmp_path / "file", b"x")
-    else:
-        point_link(tmp_path / "file", "target")
+    write_atomically(tmp_path / "file", b"x")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
@@ -86,10 +82,3 @@ def test_a_folder_that_exists_keeps_its_mode_and_new_ones_are_private(tmp_path: 
     make_private_folder(tmp_path / "a" / "b")
     assert tmp_path.stat().st_mode & 0o777 == 0o755
     assert {(tmp_path / each).stat().st_mode & 0o777 for each in ("a", "a/b")} == {0o700}
-
-
-def test_a_link_is_moved_in_one_step(tmp_path: Path) -> None:
-    point_link(tmp_path / "link", "one")
-    point_link(tmp_path / "link", "two")
-    assert (tmp_path / "link").readlink() == Path("two")
-    assert [each.name for each in tmp_path.iterdir()] == ["link"]

@@ -281,6 +281,17 @@ def test_a_folder_that_went_away_before_the_commit_is_said(out: Path) -> None:
         staged.commit()
 
 
+def test_what_was_staged_and_is_gone_is_written_again(out: Path) -> None:
+    delivery = FolderDelivery(out)
+    delivery.deliver(credential(b"1"))
+    staged = delivery.stage(credential(b"2"))
+    for each in out.glob("..?*"):
+        if not each.is_symlink() and each.name != str((out / "..data").readlink()):
+            shutil.rmtree(each)
+    staged.commit()
+    assert delivery.collect("acme") == credential(b"2").files()
+
+
 def test_a_trust_anchor_that_cannot_be_read_is_written_anew(out: Path) -> None:
     FolderDelivery(out).deliver(credential(b"1"))
     (out / "..data" / "ca.pem").unlink()

@@ -13,7 +13,7 @@ import pytest
 
 from handclasp.authority.bulk_signing import Order
 from handclasp.authority.issuers import signing_issuer
-from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody, Task, begin_work, sign_here
+from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody, Task, begin_work, bulk_signing, sign_here
 from handclasp.custody.file import FileCustody
 from handclasp.errors import KeyUnavailable, SigningFailed
 from handclasp.pki.keys import PrivateKey
@@ -77,6 +77,17 @@ def test_a_worker_that_cannot_sign_is_said_and_the_operation_taken_up(
     assert len(office.held("acme")) == 1
     assert rotate(office, partial(FileCustody, tmp_path / "pki")) is OperationStatus.DONE
     assert len(office.held("acme")) == 2
+
+
+def test_a_pool_that_is_broken_stays_so_and_says_it_again(office: Office, tmp_path: Path) -> None:
+    old = office.enrol("acme")
+    signing = signing_issuer(office.authority.registry, office.authority.custody, office.authority.practice.urls)
+    order = Order("acme", "prod", "nextjs", old.der, old.subject, old.public_key_id, False, False)
+    dying = partial(DyingCustody, tmp_path / "pki", os.getpid(), refuses=False)
+    with bulk_signing(signing, dying, office.authority.practice, certificates=1, workers=1) as sign:
+        for _ in range(3):
+            with pytest.raises(SigningFailed, match="ended before its work was done"):
+                sign([order], office.authority.now)()
 
 
 def test_few_are_signed_in_this_process(office: Office, tmp_path: Path) -> None:

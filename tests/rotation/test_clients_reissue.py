@@ -12,6 +12,7 @@ from handclasp.authority.bulk_signing import BulkSigner, Order
 from handclasp.authority.issuers import signing_issuer
 from handclasp.authority.probe import VERIFY_APPLICATION, VERIFY_CLIENT
 from handclasp.authority.revoke import resume_client, revoke_certificate, revoke_client, suspend_client
+from handclasp.delivery.file import FileDelivery
 from handclasp.delivery.memory import MemoryDelivery
 from handclasp.delivery.port import Credential, Staged
 from handclasp.errors import DeliveryFailed, Interrupted, TransitionRefused
@@ -383,6 +384,42 @@ def test_many_failures_end_the_run_early(meddling: Office, monkeypatch: pytest.M
     meddler(meddling).refused = set()
     meddling.rotate()
     assert [len(meddling.held(name)) for name in names] == [2] * 8
+
+
+def test_files_that_are_slow_to_switch_are_switched_a_few_a_transaction(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revocation waits for one of them and not for all."""
+    monkeypatch.setattr("handclasp.authority.reissue_writing.LOCKED_SECONDS", 0)
+    names = [f"client-{number}" for number in range(5)]
+    for name in names:
+        office.enrol(name)
+    before = len(office.authority.actions())
+    office.rotate(rekey=True)
+    assert [pair_of(office.files(name)) for name in names] == [office.held(name)[-1].fingerprint for name in names]
+    assert office.authority.actions()[before:].count("certificate.reissue") == 5
+
+
+def test_a_new_key_whose_files_cannot_be_looked_at_is_given_up_for_another(tmp_path: Path) -> None:
+    """Whether it was delivered before the kill is not known: the client has the old one, and is given a third."""
+    office = on_disk(tmp_path)
+    office.enrol("acme")
+    data = tmp_path / "clients" / "acme" / "..data"
+
+    class Damaged(FileDelivery):
+        def stage(self, credential: Credential) -> Staged:  # noqa: ARG002
+            (data / "client.pem").write_bytes(b"damaged")
+            raise DeliveryFailed("killed about here")
+
+    whole, office.delivery = office.delivery, Damaged(tmp_path / "clients")
+    with pytest.raises(DeliveryFailed):
+        office.rotate(rekey=True)
+    office.delivery = whole
+    office.rotate(rekey=True)
+    assert pair_of(office.files("acme")) == office.held("acme")[-1].fingerprint
+    reasons = [each.revocation_reason for each in office.authority.registry.certificates("acme")]
+    assert reasons == [None, RevocationReason.SUPERSEDED, None]
+    office.authority.registry.close()
 
 
 def test_interrupted_it_is_taken_up_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,6 +292,31 @@ def test_two_passes_at_once_supersede_once(office: Office) -> None:
     assert office.authority.actions().count("certificate.supersede") == 1
 
 
+def test_the_operation_listens_too(office: Office) -> None:
+    old, new = old_and_new(office)
+    office.seen(old, 1_000_000)
+    office.later(HOUR)
+    office.seen(new)
+    office.enrol("beta")
+
+    def listen(seconds: float) -> bool:
+        office.later(seconds)
+        report(office)
+        return False
+
+    report(office)
+    office.rotate("beta", wait=listen)
+    assert office.told("1 old certificates are superseded")
+    assert is_superseded(office)
+
+
+def report(office: Office) -> None:
+    office.gateway_reports()
+    [gateway] = office.authority.registry.gateways()
+    with office.authority.registry.change() as change:
+        change.report_gateway(replace(gateway, revision=office.authority.registry.revision()))
+
+
 def test_the_operation_names_the_stragglers(office: Office) -> None:
     old, _ = old_and_new(office)
     office.seen(old, 1_000)

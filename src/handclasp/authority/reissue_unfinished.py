@@ -8,7 +8,7 @@ from handclasp.delivery.port import Delivery
 from handclasp.errors import DeliveryFailed
 from handclasp.pki.pem import first_der
 from handclasp.registry.port import Reader
-from handclasp.registry.records import Certificate, CertificateStatus, ClientStatus
+from handclasp.registry.records import Certificate, CertificateStatus
 
 #: Issuer and serial number of the certificate before, and of the new one.
 Entry = tuple[str, str, str, str]
@@ -49,8 +49,6 @@ def unfinished(entries: Sequence[Entry], registry: Reader, delivery: Delivery, i
         before, made = registry.certificate(before_issuer, before_serial), registry.certificate(issuer, serial)
         client = registry.client(made.client_id or "")
         if made.status is not CertificateStatus.ACTIVE or made.delivered_at is not None:
-            continue
-        if client.status is ClientStatus.REVOKED:
             continue
         rekey = made.public_key_id != before.public_key_id
         also = tuple(c for c in registry.certificates(client.client_id) if _goes_with(c, before, rekey=rekey))

@@ -115,15 +115,17 @@ class Writer:
         self._delivery.flush()
         durable, self._handed = self._handed, []
         while True:
-            until = time.monotonic() + LOCKED_SECONDS
             with self._change() as change:
+                until = time.monotonic() + LOCKED_SECONDS
                 is_as_it_was = self.revision() == committed.as_of
                 self._note_delivered(change, durable)
                 durable = []
-                while staged and time.monotonic() < until:
+                while staged:
                     each, ready = staged.popleft()
                     if is_as_it_was or self._may_be_delivered(change, each):
                         self._hand_over(each, ready)
+                    if time.monotonic() >= until:
+                        break
                 self._run.save(change, undelivered=noted(self._open.values()), **({} if staged else progress))
             if not staged:
                 break

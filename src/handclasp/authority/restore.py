@@ -122,7 +122,7 @@ def _merged(backup: Tables, current: Tables) -> Merge:
             hint="restore into another --state; handclasp ca list shows the one that is here",
         )
     merge = merged(backup, current)
-    if _issues(backup) and not _issues(merge.tables):
+    if _issues(backup) and _issues(current) and not _issues(merge.tables):
         raise InvalidInput(
             "every issuer that signs in this backup was retired after it was made: it would leave nothing that issues",
             hint="restore a backup made after that rotation",
@@ -131,9 +131,8 @@ def _merged(backup: Tables, current: Tables) -> Merge:
 
 
 def _issues(tables: Tables) -> bool:
-    return any(
-        row["kind"] == IssuerKind.INTERMEDIATE and row["status"] == IssuerStatus.ACTIVE for row in tables["issuer"]
-    )
+    intermediates = (row for row in tables["issuer"] if row["kind"] == IssuerKind.INTERMEDIATE)
+    return any(row["status"] == IssuerStatus.ACTIVE for row in intermediates)
 
 
 def _entry(archive: Archive, merge: Merge, run: str, actor: str, at: int) -> dict[str, object]:

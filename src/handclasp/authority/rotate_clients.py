@@ -23,9 +23,10 @@ from handclasp.authority.signing_pool import OpenCustody
 from handclasp.authority.supersede import supersede_due
 from handclasp.delivery.port import Delivery
 from handclasp.registry.port import Registry
-from handclasp.registry.records import Client, ClientStatus, Holding
+from handclasp.registry.records import Client, Holding
 
 ROTATE_CLIENTS = "rotate-clients"
+_NEVER_DELIVERED = "its newest certificate was never delivered: enrol or renew it again"
 #: Certificates a second, on the slowest machine this was measured on: for `--dry-run`.
 REISSUED_PER_SECOND = 500
 #: And with new RSA keys, of which a processor makes about so many.
@@ -107,7 +108,9 @@ def plan(registry: Registry, rotation: Rotation, arguments: dict[str, Any]) -> I
         newest = held[-1]
         if not choice.renewals and not choice.own_key and select(newest) and not is_reserved(newest.client):
             certificate = newest.certificate
-            yield Planned(newest.client, certificate.serial_number, certificate.not_after, "left alone", _why(newest))
+            yield Planned(
+                newest.client, certificate.serial_number, certificate.not_after, "left alone", _NEVER_DELIVERED
+            )
 
 
 def is_anything_to_do(registry: Registry, rotation: Rotation, arguments: dict[str, Any]) -> bool:
@@ -156,12 +159,6 @@ def _by_client(registry: Registry) -> Iterator[list[Holding]]:
         after = page[-1].client.client_id
         for _, group in groupby(page, key=lambda h: h.client.client_id):
             yield list(group)
-
-
-def _why(newest: Holding) -> str:
-    if newest.client.status is ClientStatus.REVOKED:
-        return "it is revoked"
-    return "its newest certificate was never delivered: enrol or renew it again"
 
 
 def _sleep(run: Run, seconds: float) -> bool:
