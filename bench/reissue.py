@@ -20,9 +20,9 @@ from bench.deployment import ACTOR, establish_authority
 from bench.instructions import NoCounter, counter, per_iteration, python
 from handclasp.authority.enrol import Enrolment, certify
 from handclasp.authority.issuers import Signing, signing_issuer
-from handclasp.authority.operation import Run, begin, perform
+from handclasp.authority.operations.operation import Run, begin, perform
 from handclasp.authority.recording import epoch
-from handclasp.authority.rotate_clients import ROTATE_CLIENTS
+from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS
 from handclasp.cli.context import Session
 from handclasp.cli.rotate.clients import rotation_arguments, rotation_steps
 from handclasp.delivery.port import Credential

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority.audit_trail import Trail, verify_trail
-from handclasp.authority.checkpoint import audit_public_key, checkpoint_now
+from handclasp.authority.audit.audit_trail import Trail, verify_trail
+from handclasp.authority.audit.checkpoint import audit_public_key, checkpoint_now
 from handclasp.custody.memory import MemoryCustody
 from handclasp.registry.audit_chain import chained
 from handclasp.registry.records import AuditCheckpoint, AuditEntry

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority.checkpoint import KEY_NAME, audit_public_key, checkpoint_if_due, checkpoint_now, is_signed
+from handclasp.authority.audit.checkpoint import (
+    KEY_NAME,
+    audit_public_key,
+    checkpoint_if_due,
+    checkpoint_now,
+    is_signed,
+)
 from handclasp.custody.file import FileCustody
 from handclasp.custody.memory import MemoryCustody
 from handclasp.errors import KeyUnavailable

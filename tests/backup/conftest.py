@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority.backup import back_up
-from handclasp.authority.backup_archive import Archive, packed, unpacked
+from handclasp.authority.backup.backup import back_up
+from handclasp.authority.backup.backup_archive import Archive, packed, unpacked
+from handclasp.authority.backup.restore import Restored, restore
 from handclasp.authority.handover import hand_over
 from handclasp.authority.publish import publish
-from handclasp.authority.restore import Restored, restore
 from tests.authority.conftest import Authority, on_disk
 from tests.making import NOW
 

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from handclasp.authority.backup_archive import packed, unpacked
+from handclasp.authority.backup.backup_archive import packed, unpacked
 from handclasp.errors import InvalidInput
 from tests.authority.conftest import Authority
 from tests.backup.conftest import taken

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority.backup import back_up, certificate_of
+from handclasp.authority.backup.backup import back_up, certificate_of
 from handclasp.authority.issuers import issuer_path
 from handclasp.authority.recording import issuer_record
 from handclasp.custody.file import FileCustody

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from handclasp.authority.audit_trail import verify_trail
-from handclasp.authority.backup_archive import Archive
-from handclasp.authority.checkpoint import audit_public_key, checkpoint_now
+from handclasp.authority.audit.audit_trail import verify_trail
+from handclasp.authority.audit.checkpoint import audit_public_key, checkpoint_now
+from handclasp.authority.backup.backup_archive import Archive
 from handclasp.authority.revoke import revoke_client
 from handclasp.cli.context import Session
 from handclasp.cli.restore_target import open_target, restored_into

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from handclasp.authority.audit_trail import verify_trail
-from handclasp.authority.checkpoint import audit_public_key, checkpoint_now
+from handclasp.authority.audit.audit_trail import verify_trail
+from handclasp.authority.audit.checkpoint import audit_public_key, checkpoint_now
+from handclasp.authority.backup.restore import compare, refuse_while_gateways_run
 from handclasp.authority.handover import hand_over
 from handclasp.authority.publish import trust_bundle
-from handclasp.authority.restore import compare, refuse_while_gateways_run
 from handclasp.authority.revoke import revoke_certificate, revoke_client, suspend_client
 from handclasp.errors import AlreadyEstablished, KeyUnavailable, LeaseLost, NotRegistered, RegistryDamaged, StateInUse
 from handclasp.pki.keys import KeyAlgorithm, generate, open_sealed

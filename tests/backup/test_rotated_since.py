@@ -2,7 +2,7 @@
 
 import pytest
 
-from handclasp.authority.new_issuer import new_intermediate
+from handclasp.authority.rotation.new_issuer import new_intermediate
 from handclasp.errors import InvalidInput
 from handclasp.pki.extensions import NO_URLS
 from handclasp.registry.records import IssuerStatus

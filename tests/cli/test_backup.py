@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from handclasp.age_file import decrypted, encrypted
-from handclasp.authority.backup_archive import unpacked
+from handclasp.authority.backup.backup_archive import unpacked
 from tests.cli.terminal import Outcome, Terminal, one_error_line
 
 _BACKUP = "backup b.age --passphrase-file b.pass"
@@ -149,7 +149,7 @@ def test_another_passphrase_or_a_missing_file_is_one_clear_line(backed_up: Termi
 
 
 def test_a_backup_of_a_newer_handclasp_is_refused_by_name(backed_up: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handclasp.authority.backup_archive.FORMAT", 0)
+    monkeypatch.setattr("handclasp.authority.backup.backup_archive.FORMAT", 0)
     outcome = elsewhere(backed_up)(_RESTORE)
     assert "in a format this version does not know" in one_error_line(outcome, 1)
     assert "upgrade" in outcome.err

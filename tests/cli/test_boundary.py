@@ -18,7 +18,7 @@ from tests.cli.terminal import Terminal, one_error_line
 
 _HEAVY = ("cryptography", "rich", "httpx", "asyncio", "importlib.metadata", "handclasp.authority.", "handclasp.pki")
 #: Pure arithmetic, whatever folder it is in.
-_LIGHT = ("handclasp.authority.due",)
+_LIGHT = ("handclasp.authority.rotation", "handclasp.authority.rotation.due")
 
 
 @pytest.mark.parametrize("line", ["--help", "client --help", "client list", "audit list", "--version"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handclasp.authority.lease import LEASE_SECONDS
+from handclasp.authority.operations.lease import LEASE_SECONDS
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.sqlite import SqliteRegistry
 from tests.cli.terminal import PASSPHRASE, Terminal

@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 
 from handclasp.authority.issuers import certificate_of
-from handclasp.authority.new_issuer import NewIssuers, new_hierarchy, new_intermediate
+from handclasp.authority.rotation.new_issuer import NewIssuers, new_hierarchy, new_intermediate
 from handclasp.gateway.server_credential import server_credential
 from handclasp.pki.extensions import NO_URLS
 from handclasp.pki.naming import issuer_id

@@ -13,7 +13,7 @@ from handclasp.registry.records import RevocationReason
 from tests.model.faults import Fault
 from tests.model.machine import Machine, names, own_keys, short_faults
 
-_reasons = st.sampled_from([RevocationReason.SUPERSEDED, RevocationReason.KEY_COMPROMISE, RevocationReason.UNSPECIFIED])
+reasons = st.sampled_from([RevocationReason.SUPERSEDED, RevocationReason.KEY_COMPROMISE, RevocationReason.UNSPECIFIED])
 
 
 class Operating(Machine):
@@ -27,14 +27,14 @@ class Operating(Machine):
     def renew(self, name: str, own: int | None, days: int | None, fault: Fault | None) -> None:
         self.issue(renew, name, own, days, fault)
 
-    @rule(name=names, reason=_reasons)
+    @rule(name=names, reason=reasons)
     def revoke(self, name: str, reason: RevocationReason) -> None:
         held = {f for f, c in self.ledger.picture.certificates.items() if c.client_id == name}
         self.ledger.taken |= held
         ports = {"registry": self.world.sound.registry, "actor": "tester", "now": self.world.machine_time()}
         self.do(lambda: revoke_client(name, reason=reason, **ports), None, NotRegistered)  # type: ignore[arg-type]
 
-    @rule(name=names, which=st.integers(0, 5), reason=_reasons)
+    @rule(name=names, which=st.integers(0, 5), reason=reasons)
     def revoke_one(self, name: str, which: int, reason: RevocationReason) -> None:
         held = self.world.seen.certificates(name)
         if not held:

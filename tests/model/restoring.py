@@ -3,16 +3,17 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from handclasp.authority.backup import back_up
-from handclasp.authority.backup_archive import Archive, packed, unpacked
-from handclasp.authority.restore import restore
+from handclasp.authority.backup.backup import back_up
+from handclasp.authority.backup.backup_archive import Archive, packed, unpacked
+from handclasp.authority.backup.restore import restore
 from handclasp.errors import HandclaspError, InvalidInput
-from handclasp.registry.records import IssuerStatus
+from handclasp.registry.records import IssuerStatus, RevocationReason
 from tests.model.faults import Fault, Killed
-from tests.model.machine import TIME, Machine, short_faults
+from tests.model.machine import TIME, names, short_faults
+from tests.model.operating import Operating, reasons
 
 
-class Restoring(Machine):
+class Restoring(Operating):
     """Adapters whose snapshots can be read by others: not the registry in memory."""
 
     @initialize()
@@ -34,8 +35,12 @@ class Restoring(Machine):
 
     @rule(which=st.integers(0, 3), fault=short_faults)
     def bring_one_back(self, which: int, fault: Fault | None) -> None:
-        """A restore that was struck is done again: until then no other command would work on it."""
+        """A restore that was struck is done again: until then no other command would work on it.
+
+        A story that has no backup yet takes its first one here, so that most have one when it matters.
+        """
         if not self.archives:
+            self.take_a_backup()
             return
         archive = self.archives[-1 - which % len(self.archives)]
         self.restores += 1
@@ -49,6 +54,12 @@ class Restoring(Machine):
         self.left_behind = set()
         self.world.start_gateway()
         self.ledger.take_in(restored=True)
+
+    @rule(name=names, reason=reasons, fault=short_faults)
+    def bring_back_what_was_before_a_revocation(self, name: str, reason: RevocationReason, fault: Fault | None) -> None:
+        self.take_a_backup()
+        self.revoke_one(name, 0, reason)
+        self.bring_one_back(0, fault)
 
     def _is_too_old(self, archive: Archive) -> bool:
         """Whether every issuer that signs in it has been retired since."""

@@ -3,9 +3,9 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from handclasp.authority.rotate_clients import ROTATE_CLIENTS, client_rotation_arguments
-from handclasp.authority.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
-from handclasp.authority.supersede import supersede_due
+from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS, client_rotation_arguments
+from handclasp.authority.rotation.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
+from handclasp.authority.rotation.supersede import supersede_due
 from handclasp.errors import TransitionRefused
 from handclasp.registry.operations import Operation, OperationStatus
 from tests.model import rotations

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from handclasp.authority.gateway_evidence import Answer, Evidence
-from handclasp.authority.lock_out import LockedOut, locked_out
-from handclasp.authority.operation import Run, Step, abandon, begin, perform, take_up
+from handclasp.authority.operations.operation import Run, Step, abandon, begin, perform, take_up
 from handclasp.authority.probe import Probe
-from handclasp.authority.reissue import Reissue
-from handclasp.authority.rotate_clients import ROTATE_CLIENTS, ClientRotation, client_rotation_steps
-from handclasp.authority.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT, Rotation, issuer_rotation_steps
-from handclasp.authority.withdraw import withdraw_pending
+from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
+from handclasp.authority.rotation.lock_out import LockedOut, locked_out
+from handclasp.authority.rotation.reissue import Reissue
+from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS, ClientRotation, client_rotation_steps
+from handclasp.authority.rotation.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT, Rotation, issuer_rotation_steps
+from handclasp.authority.rotation.withdraw import withdraw_pending
 from handclasp.registry.fleet import Gateway
 from handclasp.registry.operations import Operation
 from tests.authority.conftest import PASSPHRASE, Authority

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from handclasp.authority.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
+from handclasp.authority.rotation.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
 from handclasp.registry.operations import Operation, OperationStatus
 from handclasp.registry.records import IssuerStatus, RevocationReason
 from tests.model.faults import Fault, Kind

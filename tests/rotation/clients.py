@@ -10,14 +10,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from handclasp.authority.handover import hand_over
-from handclasp.authority.operation import Event, Run, begin, perform
-from handclasp.authority.rotate_clients import (
+from handclasp.authority.operations.operation import Event, Run, begin, perform
+from handclasp.authority.rotation.rotate_clients import (
     ROTATE_CLIENTS,
     ClientRotation,
     client_rotation_arguments,
     client_rotation_steps,
 )
-from handclasp.authority.signing_pool import OpenCustody
+from handclasp.authority.rotation.signing_pool import OpenCustody
 from handclasp.custody.file import FileCustody
 from handclasp.custody.memory import MemoryCustody
 from handclasp.delivery.file import FileDelivery

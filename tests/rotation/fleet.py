@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from handclasp.authority.enrol import renew
-from handclasp.authority.gateway_evidence import Answer, Evidence
 from handclasp.authority.issuers import signing_by
-from handclasp.authority.new_issuer import new_intermediate
-from handclasp.authority.operation import Run, Step, begin
+from handclasp.authority.operations.operation import Run, Step, begin
 from handclasp.authority.probe import Probe
+from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
+from handclasp.authority.rotation.new_issuer import new_intermediate
 from handclasp.pki.extensions import NO_URLS
 from handclasp.registry.fleet import Gateway, Sighting
 from handclasp.registry.port import Registry

@@ -7,7 +7,7 @@ from statistics import mean
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handclasp.authority.due import due_at, is_due
+from handclasp.authority.rotation.due import due_at, is_due
 from handclasp.settings import RotationSettings
 from tests.registry.rows import certificate
 

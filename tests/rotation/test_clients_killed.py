@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority import reissue
+from handclasp.authority.rotation import reissue
 from handclasp.pki.naming import fingerprint
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.audit_chain import broken_at

@@ -11,9 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority.bulk_signing import Order
 from handclasp.authority.issuers import signing_issuer
-from handclasp.authority.signing_pool import WORTH_A_POOL, OpenCustody, Task, begin_work, bulk_signing, sign_here
+from handclasp.authority.rotation.bulk_signing import Order
+from handclasp.authority.rotation.signing_pool import (
+    WORTH_A_POOL,
+    OpenCustody,
+    Task,
+    begin_work,
+    bulk_signing,
+    sign_here,
+)
 from handclasp.custody.file import FileCustody
 from handclasp.errors import KeyUnavailable, SigningFailed
 from handclasp.pki.keys import PrivateKey

@@ -8,10 +8,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from handclasp.authority.bulk_signing import BulkSigner, Order
 from handclasp.authority.issuers import signing_issuer
 from handclasp.authority.probe import VERIFY_APPLICATION, VERIFY_CLIENT
 from handclasp.authority.revoke import resume_client, revoke_certificate, revoke_client, suspend_client
+from handclasp.authority.rotation.bulk_signing import BulkSigner, Order
 from handclasp.delivery.file import FileDelivery
 from handclasp.delivery.memory import MemoryDelivery
 from handclasp.delivery.port import Credential, Staged
@@ -352,7 +352,7 @@ def test_an_adopted_certificate_without_a_common_name_we_would_sign_gets_ours(of
 def test_any_number_of_subjects_is_remembered_no_further_than_a_few(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handclasp.authority.bulk_signing._REMEMBERED", 2)
+    monkeypatch.setattr("handclasp.authority.rotation.bulk_signing._REMEMBERED", 2)
     for number in range(5):
         office.enrol(f"client-{number}", common_name=f"name {number}")
     office.rotate()
@@ -373,8 +373,8 @@ def test_what_stays_undelivered_is_known_to_each_run_after(meddling: Office) -> 
 
 
 def test_many_failures_end_the_run_early(meddling: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handclasp.authority.reissue_writing.MOST_FAILURES", 3)
-    monkeypatch.setattr("handclasp.authority.reissue.PAGE", 2)
+    monkeypatch.setattr("handclasp.authority.rotation.reissue_writing.MOST_FAILURES", 3)
+    monkeypatch.setattr("handclasp.authority.rotation.reissue.PAGE", 2)
     names = [f"client-{number}" for number in range(8)]
     for name in names:
         meddling.enrol(name)
@@ -390,7 +390,7 @@ def test_files_that_are_slow_to_switch_are_switched_a_few_a_transaction(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A revocation waits for one of them and not for all."""
-    monkeypatch.setattr("handclasp.authority.reissue_writing.LOCKED_SECONDS", 0)
+    monkeypatch.setattr("handclasp.authority.rotation.reissue_writing.LOCKED_SECONDS", 0)
     names = [f"client-{number}" for number in range(5)]
     for name in names:
         office.enrol(name)
@@ -423,7 +423,7 @@ def test_a_new_key_whose_files_cannot_be_looked_at_is_given_up_for_another(tmp_p
 
 
 def test_interrupted_it_is_taken_up_where_it_stopped(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handclasp.authority.reissue.PAGE", 3)
+    monkeypatch.setattr("handclasp.authority.rotation.reissue.PAGE", 3)
     names = [f"client-{number}" for number in range(9)]
     for name in names:
         office.enrol(name)

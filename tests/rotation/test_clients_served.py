@@ -35,7 +35,7 @@ class Watched(MemoryDelivery):
 
 @pytest.fixture
 def office(monkeypatch: pytest.MonkeyPatch) -> Office:
-    monkeypatch.setattr("handclasp.authority.reissue.PAGE", 2)
+    monkeypatch.setattr("handclasp.authority.rotation.reissue.PAGE", 2)
     made = in_memory()
     for name in NAMES:
         made.enrol(name)

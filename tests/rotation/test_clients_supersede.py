@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handclasp.authority.gone_over import Pair, judge
-from handclasp.authority.replacement import replacement
+from handclasp.authority.rotation.gone_over import Pair, judge
 from handclasp.authority.revoke import revoke_certificate
-from handclasp.authority.supersede import LISTEN_SECONDS, Superseded, supersede_due
+from handclasp.authority.rotation.replacement import replacement
+from handclasp.authority.rotation.supersede import LISTEN_SECONDS, Superseded, supersede_due
 from handclasp.registry.audit_chain import broken_at
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.records import Certificate, CertificateStatus, RevocationReason
@@ -262,7 +262,7 @@ def test_a_line_that_bites_its_tail_or_leads_nowhere_has_no_end_that_lives(offic
 
 def test_a_client_without_anybody_to_ask_waits_by_itself(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who passes no way to wait sleeps."""
-    monkeypatch.setattr("handclasp.authority.supersede.LISTEN_SECONDS", 0.01)
+    monkeypatch.setattr("handclasp.authority.rotation.supersede.LISTEN_SECONDS", 0.01)
     old, new = old_and_new(office)
     office.seen(old, 1_000_000)
     office.later(HOUR)

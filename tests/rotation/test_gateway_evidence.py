@@ -2,8 +2,8 @@
 
 import pytest
 
-from handclasp.authority.gateway_evidence import SILENT_SECONDS, confirm, issue_canaries, still_serving_with
 from handclasp.authority.revoke import revoke_client
+from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS, confirm, issue_canaries, still_serving_with
 from handclasp.errors import GatewayFailed
 from handclasp.registry.records import RevocationReason
 from tests.rotation.fleet import Fleet

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from handclasp.authority.idle import REPORT_SECONDS, wait_until_idle
-from handclasp.authority.operation import NotYet
+from handclasp.authority.operations.operation import NotYet
 from handclasp.authority.revoke import revoke_certificate
+from handclasp.authority.rotation.idle import REPORT_SECONDS, wait_until_idle
 from handclasp.registry.records import Certificate, RevocationReason
 from tests.rotation.fleet import Fleet
 

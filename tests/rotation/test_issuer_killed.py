@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from handclasp.authority.gateway_evidence import Answer, Evidence
 from handclasp.authority.handover import hand_over
-from handclasp.authority.operation import Run, Step, begin, perform
+from handclasp.authority.operations.operation import Run, Step, begin, perform
 from handclasp.authority.publish import publish
-from handclasp.authority.reissue import Reissue
-from handclasp.authority.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT, Rotation, issuer_rotation_steps
+from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
+from handclasp.authority.rotation.reissue import Reissue
+from handclasp.authority.rotation.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT, Rotation, issuer_rotation_steps
 from handclasp.pki.keys import open_sealed
 from handclasp.pki.pem import load_certificates
 from handclasp.registry.audit_chain import broken_at

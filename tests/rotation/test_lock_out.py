@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from handclasp.authority.lock_out import LockedOut, confirm_lock_out, locked_out, suspension
 from handclasp.authority.probe import VERIFY_APPLICATION, VERIFY_CLIENT
+from handclasp.authority.rotation.lock_out import LockedOut, confirm_lock_out, locked_out, suspension
 from handclasp.errors import LockOutRefused
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.port import Registry

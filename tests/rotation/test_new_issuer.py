@@ -12,8 +12,8 @@ from cryptography import x509
 from handclasp.authority.establish import HierarchyPlan
 from handclasp.authority.handover import credential
 from handclasp.authority.issuers import certificate_of, signing_issuer
-from handclasp.authority.new_issuer import NewIssuers, new_hierarchy, new_intermediate
 from handclasp.authority.publish import trust_bundle
+from handclasp.authority.rotation.new_issuer import NewIssuers, new_hierarchy, new_intermediate
 from handclasp.errors import KeyUnavailable
 from handclasp.pki.keys import KeyAlgorithm, algorithm_of
 from handclasp.pki.path import CLIENT_AUTH, verify_path

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from handclasp.authority import operation as module
-from handclasp.authority.lease import LEASE_SECONDS, is_gone, this_process
-from handclasp.authority.operation import NotYet, Run, Step, abandon, begin, perform, take_up
+from handclasp.authority.operations import operation as module
+from handclasp.authority.operations.lease import LEASE_SECONDS, is_gone, this_process
+from handclasp.authority.operations.operation import NotYet, Run, Step, abandon, begin, perform, take_up
 from handclasp.errors import (
     GatewayFailed,
     HandclaspError,

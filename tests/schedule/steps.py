@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from handclasp.authority.operation import NotYet, Run, Step
+from handclasp.authority.operations.operation import NotYet, Run, Step
 from handclasp.cli.context import Session
 from handclasp.errors import DeliveryFailed
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from handclasp.authority.lease import this_process
-from handclasp.authority.operation import STOPPED_BEFORE
-from handclasp.authority.retry import RetryPolicy, Verdict, before_retry, give_up, verdict
-from handclasp.authority.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
+from handclasp.authority.operations.lease import this_process
+from handclasp.authority.operations.operation import STOPPED_BEFORE
+from handclasp.authority.operations.retry import RetryPolicy, Verdict, before_retry, give_up, verdict
+from handclasp.authority.rotation.rotate_issuer import ROTATE_ISSUER, ROTATE_ROOT
 from handclasp.registry.memory import MemoryRegistry
 from handclasp.registry.operations import Operation, OperationStatus
 from tests.registry.rows import operation

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from handclasp.authority import retry
+from handclasp.authority.operations import retry
 from tests.cli.terminal import Terminal
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from handclasp.authority import event
+from handclasp.authority.expiry import event
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.operations import OperationStatus
 from handclasp.registry.records import ClientStatus

@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from handclasp.authority.expiry import crl_ending, issuer_endings, server_ending, truststore_endings
+from handclasp.authority.expiry.expiry import crl_ending, issuer_endings, server_ending, truststore_endings
 from handclasp.authority.recording import epoch, issuer_record
 from handclasp.errors import InvalidInput
 from handclasp.pki.pem import certificate_pem

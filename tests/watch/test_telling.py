@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handclasp.authority.telling import of_event, tell, trial
-from handclasp.authority.threshold import parse_thresholds, thresholds_of
+from handclasp.authority.expiry.telling import of_event, tell, trial
+from handclasp.authority.expiry.threshold import parse_thresholds, thresholds_of
 from handclasp.notice.memory import MemoryChannel
 from tests.watch.world import DAY, HOUR, START, THRESHOLDS, World
 

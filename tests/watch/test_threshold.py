@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handclasp.authority.threshold import Threshold, crossed, next_crossing, parse_thresholds, thresholds_of
+from handclasp.authority.expiry.threshold import Threshold, crossed, next_crossing, parse_thresholds, thresholds_of
 from handclasp.errors import InvalidInput
 from tests.watch.world import DAY, HOUR, START, THRESHOLDS
 

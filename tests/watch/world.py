@@ -5,9 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
-from handclasp.authority.expiry import client_endings, issuer_endings
-from handclasp.authority.telling import Occasion, Told, of_endings, tell
-from handclasp.authority.threshold import parse_thresholds
+from handclasp.authority.expiry.expiry import client_endings, issuer_endings
+from handclasp.authority.expiry.telling import Occasion, Told, of_endings, tell
+from handclasp.authority.expiry.threshold import parse_thresholds
 from handclasp.notice.memory import MemoryChannel
 from handclasp.registry.memory import MemoryRegistry
 from handclasp.registry.port import Registry

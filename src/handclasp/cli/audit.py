@@ -13,7 +13,7 @@ from handclasp.errors import InvalidInput, KeyUnavailable, RegistryDamaged
 from handclasp.registry.records import AuditCheckpoint, AuditEntry
 
 if TYPE_CHECKING:
-    from handclasp.authority.audit_trail import Trail
+    from handclasp.authority.audit.audit_trail import Trail
 
 #: Faults named in the one line of an error; more of them have the same cause.
 _NAMED = 3
@@ -66,7 +66,7 @@ def checkpoint(session: Session, as_json: bool) -> None:  # noqa: ARG001 - a lin
 
     The key (Ed25519) is in custody and is made with the first checkpoint.
     """
-    from handclasp.authority.checkpoint import checkpoint_now  # noqa: PLC0415
+    from handclasp.authority.audit.checkpoint import checkpoint_now  # noqa: PLC0415
     from handclasp.cli.checkpoint_text import checkpoint_line  # noqa: PLC0415
     from handclasp.cli.checkpointing import note_elsewhere  # noqa: PLC0415
     from handclasp.errors import NotEstablished  # noqa: PLC0415
@@ -94,7 +94,7 @@ def verify(session: Session, noted: str | None, public_key: str | None, as_json:
     checkpoint removed together with the tail it covers is found with --checkpoint: keep what `audit checkpoint` or
     `audit verify --json` prints on another machine.
     """
-    from handclasp.authority.audit_trail import verify_trail  # noqa: PLC0415
+    from handclasp.authority.audit.audit_trail import verify_trail  # noqa: PLC0415
     from handclasp.cli.checkpoint_text import checkpoint_json  # noqa: PLC0415
 
     elsewhere = _noted(noted)
@@ -130,7 +130,7 @@ def _public_key(session: Session, noted: list[AuditCheckpoint], given: str | Non
     """Whose signature counts. Raises KeyUnavailable where something is signed and the key is elsewhere."""
     if given is not None:
         return _hex_key(given)
-    from handclasp.authority.checkpoint import audit_public_key  # noqa: PLC0415
+    from handclasp.authority.audit.checkpoint import audit_public_key  # noqa: PLC0415
 
     try:
         return audit_public_key(session.custody)

@@ -10,7 +10,7 @@ from handclasp.cli.options import json_option
 from handclasp.errors import HandclaspError, InvalidInput
 
 if TYPE_CHECKING:
-    from handclasp.authority.backup import Backup
+    from handclasp.authority.backup.backup import Backup
     from handclasp.cli.context import Session
 
 #: What a backup's passphrase file is called in errors.
@@ -31,8 +31,8 @@ def backup(session: "Session", file: Path, passphrase_file: str, force: bool, as
     """
     from handclasp.age_file import encrypted  # noqa: PLC0415
     from handclasp.atomic_file import write_atomically  # noqa: PLC0415
-    from handclasp.authority.backup import back_up, record_backup  # noqa: PLC0415
-    from handclasp.authority.backup_archive import packed  # noqa: PLC0415
+    from handclasp.authority.backup.backup import back_up, record_backup  # noqa: PLC0415
+    from handclasp.authority.backup.backup_archive import packed  # noqa: PLC0415
     from handclasp.cli.input_files import read_passphrase_file  # noqa: PLC0415
 
     passphrase = read_passphrase_file(passphrase_file, PASSPHRASE_FILE)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from handclasp.authority.checkpoint_due import is_due
+from handclasp.authority.audit.checkpoint_due import is_due
 from handclasp.cli.output import say
 from handclasp.errors import HandclaspError, KeyUnavailable, RegistryError
 
@@ -24,7 +24,7 @@ def checkpoint_when_due(
     """Never raises an error of ours. The custody is opened only when there is something to sign."""
     try:
         if is_due(registry, settings.audit.checkpoint_every):
-            from handclasp.authority.checkpoint import checkpoint_now  # noqa: PLC0415
+            from handclasp.authority.audit.checkpoint import checkpoint_now  # noqa: PLC0415
 
             made = checkpoint_now(registry, custody(), actor=actor)
             if made is not None:

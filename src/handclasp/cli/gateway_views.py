@@ -1,6 +1,6 @@
 """The fleet as people and programs see it: each gateway's last report, and how far behind it is."""
 
-from handclasp.authority.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
 from handclasp.cli.output import moment
 from handclasp.registry.fleet import Gateway
 from handclasp.registry.port import Registry

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from handclasp.authority.operation import Event, Run, Step, perform
+from handclasp.authority.operations.operation import Event, Run, Step, perform
 from handclasp.cli.context import Session
 from handclasp.cli.output import say, show_event
 from handclasp.cli.serving import stopping_on_signals

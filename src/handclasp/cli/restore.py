@@ -12,8 +12,8 @@ from handclasp.cli.options import json_option
 from handclasp.errors import AlreadyEstablished, InvalidInput
 
 if TYPE_CHECKING:
-    from handclasp.authority.backup_archive import Archive
-    from handclasp.authority.restore import Restored
+    from handclasp.authority.backup.backup_archive import Archive
+    from handclasp.authority.backup.restore import Restored
     from handclasp.cli.context import Session
     from handclasp.registry.merge import Difference
 
@@ -55,7 +55,7 @@ def restore(session: "Session", file: Path, passphrase_file: str, replace: bool,
 
 def _opened(file: Path, passphrase_file: str) -> "Archive":
     from handclasp.age_file import decrypted  # noqa: PLC0415
-    from handclasp.authority.backup_archive import unpacked  # noqa: PLC0415
+    from handclasp.authority.backup.backup_archive import unpacked  # noqa: PLC0415
     from handclasp.cli.input_files import read_passphrase_file  # noqa: PLC0415
 
     passphrase = read_passphrase_file(passphrase_file, PASSPHRASE_FILE)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handclasp import bootstrap
-from handclasp.authority.restore import Restored, compare, is_living, refuse_while_gateways_run, restore
+from handclasp.authority.backup.restore import Restored, compare, is_living, refuse_while_gateways_run, restore
 from handclasp.cli.output import say
 from handclasp.cli.unfinished_restore import UnfinishedRestore, forget_restore, note_restore, unfinished_restore
 from handclasp.errors import HandclaspError, NotEstablished, RegistryDamaged
 from handclasp.registry.merge import Difference
 
 if TYPE_CHECKING:
-    from handclasp.authority.backup_archive import Archive
+    from handclasp.authority.backup.backup_archive import Archive
     from handclasp.cli.context import Session
     from handclasp.registry.port import Registry
 
@@ -147,7 +147,7 @@ def _places_are_others(session: "Session", written: bytes) -> bool:
 
 def _sign(session: "Session") -> None:
     """Right after a restore the trail's head is signed: what was signed before it may be of entries that are gone."""
-    from handclasp.authority.checkpoint import checkpoint_now  # noqa: PLC0415
+    from handclasp.authority.audit.checkpoint import checkpoint_now  # noqa: PLC0415
     from handclasp.cli.checkpointing import note_elsewhere  # noqa: PLC0415
 
     try:

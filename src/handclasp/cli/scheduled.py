@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from handclasp.authority.operation import Run, begin, perform, take_up
-from handclasp.authority.retry import RetryPolicy, Verdict, before_retry, count_failure, give_up, verdict
+from handclasp.authority.operations.operation import Run, begin, perform, take_up
+from handclasp.authority.operations.retry import RetryPolicy, Verdict, before_retry, count_failure, give_up, verdict
 from handclasp.cli.boundary import words
 from handclasp.cli.context import Session
 from handclasp.errors import HandclaspError, Interrupted, LeaseHeld
@@ -116,7 +116,7 @@ def _go_on(ticking: Ticking, operation: Operation, done: list[str], failed: list
 
 def _clients(ticking: Ticking) -> str | None:
     """Begins an operation only when somebody is due; one that is unfinished is the part `operations`'s matter."""
-    from handclasp.authority.rotate_clients import ROTATE_CLIENTS, is_anything_to_do  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS, is_anything_to_do  # noqa: PLC0415
     from handclasp.cli.rotate.clients import rotation_arguments, steps  # noqa: PLC0415
 
     session = ticking.session
@@ -138,7 +138,7 @@ def _clients(ticking: Ticking) -> str | None:
 
 
 def _superseding(ticking: Ticking) -> str | None:
-    from handclasp.authority.supersede import supersede_due  # noqa: PLC0415
+    from handclasp.authority.rotation.supersede import supersede_due  # noqa: PLC0415
 
     session = ticking.session
     settle = int(session.settings.rotation.settle.total_seconds())

@@ -105,8 +105,8 @@ def _show_findings(found: "list[Finding]", *, as_json: bool) -> None:
 
 def _confirm_lock_out(session: Session, named: int | None) -> None:
     """Raises LockOutRefused when members that clients depend on would go."""
-    from handclasp.authority.lock_out import confirm_lock_out, locked_out  # noqa: PLC0415
     from handclasp.authority.publish import untrusted_by_publishing  # noqa: PLC0415
+    from handclasp.authority.rotation.lock_out import confirm_lock_out, locked_out  # noqa: PLC0415
 
     going = untrusted_by_publishing(session.registry, session.truststore)
     found = list(locked_out(session.registry, going, now=int(session.now.timestamp()))) if going else []

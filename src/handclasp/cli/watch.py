@@ -12,7 +12,7 @@ from handclasp.cli.output import data, moment, say, show_event, show_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from handclasp.authority.telling import Told
+    from handclasp.authority.expiry.telling import Told
     from handclasp.cli.watching import Round
     from handclasp.notice.port import Channel, Notice
 
@@ -37,7 +37,7 @@ def watch(ctx: click.Context, once: bool, test: bool, as_json: bool) -> None:
     session: Session = ctx.obj
     channels = bootstrap.open_channels(session.settings, say if as_json else data)
     if test:
-        from handclasp.authority.telling import trial  # noqa: PLC0415
+        from handclasp.authority.expiry.telling import trial  # noqa: PLC0415
 
         ctx.exit(_report_trial(trial(channels), as_json=as_json))
     if once:
@@ -112,7 +112,7 @@ def _notice_json(notice: "Notice") -> dict[str, Any]:
 
 
 def _upcoming(done: "Round") -> list[dict[str, Any]]:
-    from handclasp.authority.threshold import next_crossing  # noqa: PLC0415
+    from handclasp.authority.expiry.threshold import next_crossing  # noqa: PLC0415
 
     return [
         {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handclasp.authority.ending import Ending
-from handclasp.authority.telling import Occasion, Told, of_endings, tell, unreadable
-from handclasp.authority.threshold import Threshold, parse_thresholds
+from handclasp.authority.expiry.ending import Ending
+from handclasp.authority.expiry.telling import Occasion, Told, of_endings, tell, unreadable
+from handclasp.authority.expiry.threshold import Threshold, parse_thresholds
 from handclasp.cli.context import Session
 from handclasp.cli.watch_lock import watching_alone
 from handclasp.errors import HandclaspError
@@ -46,7 +46,7 @@ def watch_once(session: Session, channels: "Sequence[Channel]") -> Round:
 
 
 def _endings(session: Session, problems: list[Occasion]) -> Iterator[Ending]:
-    from handclasp.authority.expiry import client_endings, issuer_endings  # noqa: PLC0415
+    from handclasp.authority.expiry.expiry import client_endings, issuer_endings  # noqa: PLC0415
 
     issuers = session.registry.issuers()
     yield from client_endings(session.registry, overlap=int(session.settings.rotation.overlap.total_seconds()))
@@ -62,7 +62,7 @@ def _endings(session: Session, problems: list[Occasion]) -> Iterator[Ending]:
 
 def _files(session: Session, issuers: "list[Issuer]") -> Iterator[tuple[str, Callable[[], list[Ending]]]]:
     """What is no row of the registry: its name, and what reads it."""
-    from handclasp.authority.expiry import crl_ending, server_ending, truststore_endings  # noqa: PLC0415
+    from handclasp.authority.expiry.expiry import crl_ending, server_ending, truststore_endings  # noqa: PLC0415
 
     def truststore() -> list[Ending]:
         bundle = session.truststore.read()
@@ -77,7 +77,7 @@ def _files(session: Session, issuers: "list[Issuer]") -> Iterator[tuple[str, Cal
 
 
 def _events(session: Session, now: int) -> Iterator[Occasion]:
-    from handclasp.authority import event  # noqa: PLC0415
+    from handclasp.authority.expiry import event  # noqa: PLC0415
 
     rotation = session.settings.rotation
     yield from event.failed_operations(session.registry)

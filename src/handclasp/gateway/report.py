@@ -8,7 +8,7 @@ not after a file was written; one whose listener does not answer says nothing, a
 import time
 from dataclasses import dataclass, field
 
-from handclasp.authority.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
 from handclasp.gateway.access_log_tail import AccessLogTail
 from handclasp.gateway.self_check import SelfCheck
 from handclasp.gateway.sightings import Tally

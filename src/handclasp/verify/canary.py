@@ -4,8 +4,8 @@ import ssl
 
 from cryptography import x509
 
-from handclasp.authority.gateway_evidence import Answer
 from handclasp.authority.probe import Probe
+from handclasp.authority.rotation.gateway_evidence import Answer
 from handclasp.registry.fleet import Gateway
 from handclasp.verify.attempt import REFUSING, Conversation
 from handclasp.verify.endpoint import Endpoint, client_context

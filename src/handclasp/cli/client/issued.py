@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handclasp.authority.enrol import Enrolment, Issued
-from handclasp.authority.gateway_evidence import behind
 from handclasp.authority.handover import hand_over
+from handclasp.authority.rotation.gateway_evidence import behind
 from handclasp.cli.context import Session
 from handclasp.cli.input_files import read_file
 from handclasp.cli.options import pkcs12_passphrase

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from handclasp.authority.due import due_at
+from handclasp.authority.rotation.due import due_at
 from handclasp.cli.context import Session
 from handclasp.cli.lazy import example
 from handclasp.cli.options import json_option

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from handclasp.authority.due import due_at
+from handclasp.authority.rotation.due import due_at
 from handclasp.cli.context import Session
 from handclasp.cli.lazy import example
 from handclasp.cli.options import json_option, name_argument

@@ -26,8 +26,8 @@ def suspend(session: Session, name: "ClientId", lock_out: int | None, as_json: b
     Without --lock-out it says whom that locks out and when it was last seen, and changes nothing. When it returns
     the suspension is durable, and a gateway refuses the client within a second, on connections that are open too.
     """
-    from handclasp.authority.lock_out import confirm_lock_out, suspension  # noqa: PLC0415
     from handclasp.authority.revoke import suspend_client  # noqa: PLC0415
+    from handclasp.authority.rotation.lock_out import confirm_lock_out, suspension  # noqa: PLC0415
 
     confirm_lock_out(suspension(session.registry, name, int(session.now.timestamp())), lock_out, f"suspending {name}")
     _show(suspend_client(name, registry=session.registry, actor=session.actor, now=session.now), as_json=as_json)

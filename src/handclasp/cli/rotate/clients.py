@@ -12,8 +12,8 @@ from handclasp.cli.options import ClientName, json_option
 from handclasp.cli.output import say
 
 if TYPE_CHECKING:
-    from handclasp.authority.operation import Step
-    from handclasp.authority.rotate_clients import ClientRotation
+    from handclasp.authority.operations.operation import Step
+    from handclasp.authority.rotation.rotate_clients import ClientRotation
 
 
 @click.command(
@@ -53,8 +53,8 @@ def clients(
     with the new one. A client that made its own key is told, and never given another. With --json each event is a
     line. Killed or interrupted, the same command goes on where it stopped.
     """
-    from handclasp.authority.operation import begin  # noqa: PLC0415
-    from handclasp.authority.rotate_clients import ROTATE_CLIENTS, is_anything_to_do  # noqa: PLC0415
+    from handclasp.authority.operations.operation import begin  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS, is_anything_to_do  # noqa: PLC0415
     from handclasp.cli.operation_run import run_operation  # noqa: PLC0415
     from handclasp.registry.operations import OperationStatus  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def steps(session: Session, arguments: dict[str, Any], given: dict[str, Any]) ->
 
 def rotation_steps(session: Session, arguments: dict[str, Any], *, workers: int | None = None) -> "Sequence[Step]":
     """`workers` is the number of signing processes; None chooses."""
-    from handclasp.authority.rotate_clients import client_rotation_steps  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import client_rotation_steps  # noqa: PLC0415
 
     return client_rotation_steps(_rotation(session, workers), arguments)
 
@@ -93,7 +93,7 @@ def rotation_arguments(
     session: Session, *, due: bool = False, names: Sequence[str] = (), rekey: bool = True, overlap: str | None = None
 ) -> dict[str, Any]:
     """Raises NotRegistered, TransitionRefused for a client that is revoked, InvalidInput."""
-    from handclasp.authority.rotate_clients import client_rotation_arguments  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import client_rotation_arguments  # noqa: PLC0415
     from handclasp.duration import parse_duration  # noqa: PLC0415
     from handclasp.errors import TransitionRefused  # noqa: PLC0415
     from handclasp.registry.records import ClientStatus  # noqa: PLC0415
@@ -115,7 +115,7 @@ def rotation_arguments(
 
 def _rotation(session: Session, workers: int | None) -> "ClientRotation":
     from handclasp import bootstrap  # noqa: PLC0415
-    from handclasp.authority.rotate_clients import ClientRotation  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import ClientRotation  # noqa: PLC0415
 
     return ClientRotation(
         open_custody=partial(bootstrap.open_custody, session.settings),
@@ -129,8 +129,8 @@ def _rotation(session: Session, workers: int | None) -> "ClientRotation":
 
 def _nothing_to_do(session: Session, arguments: dict[str, Any], *, as_json: bool) -> None:
     """No operation is begun for nothing; but what was replaced before may be due to go."""
-    from handclasp.authority.rotate_clients import plan  # noqa: PLC0415
-    from handclasp.authority.supersede import supersede_due  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import plan  # noqa: PLC0415
+    from handclasp.authority.rotation.supersede import supersede_due  # noqa: PLC0415
     from handclasp.cli.output import show_event  # noqa: PLC0415
 
     for planned in plan(session.registry, session.settings.rotation, arguments):

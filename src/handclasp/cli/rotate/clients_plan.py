@@ -9,12 +9,12 @@ from handclasp.cli.output import moment, say, show_json, show_rows
 from handclasp.duration import duration_text
 
 if TYPE_CHECKING:
-    from handclasp.authority.rotate_clients import Planned
+    from handclasp.authority.rotation.rotate_clients import Planned
 
 
 def show_plan(session: Session, arguments: dict[str, Any], *, as_json: bool) -> None:
     """To whom, which certificate, by which key, how long it takes, and who is left alone and why."""
-    from handclasp.authority.rotate_clients import plan, seconds_needed  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_clients import plan, seconds_needed  # noqa: PLC0415
 
     planned = list(plan(session.registry, session.settings.rotation, arguments))
     renewed = [each for each in planned if each.is_renewed]

@@ -14,10 +14,10 @@ from handclasp.cli.root_passphrase import RootPassphrase
 from handclasp.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from handclasp.authority.lock_out import LockedOut
-    from handclasp.authority.operation import Step
+    from handclasp.authority.operations.operation import Step
     from handclasp.authority.probe import Probe
-    from handclasp.authority.rotate_issuer import Rotation
+    from handclasp.authority.rotation.lock_out import LockedOut
+    from handclasp.authority.rotation.rotate_issuer import Rotation
     from handclasp.registry.fleet import Gateway
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -88,8 +88,8 @@ def root(ctx: click.Context, **given: Any) -> None:
 
 
 def _rotate(ctx: click.Context, kind: str, given: dict[str, Any]) -> None:
-    from handclasp.authority.operation import begin  # noqa: PLC0415
-    from handclasp.authority.rotate_issuer import AFTER_REISSUE, ROTATE_ISSUER, ROTATE_ROOT  # noqa: PLC0415
+    from handclasp.authority.operations.operation import begin  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_issuer import AFTER_REISSUE, ROTATE_ISSUER, ROTATE_ROOT  # noqa: PLC0415
     from handclasp.cli.operation_run import run_operation  # noqa: PLC0415
     from handclasp.registry.operations import OperationStatus  # noqa: PLC0415
 
@@ -144,7 +144,7 @@ def _check_passphrase(session: Session, kind: str, given: dict[str, Any]) -> Non
     """A wrong passphrase is found before there is an operation. Raises KeyUnavailable, InvalidInput."""
     import json  # noqa: PLC0415
 
-    from handclasp.authority.new_issuer import active_root  # noqa: PLC0415
+    from handclasp.authority.rotation.new_issuer import active_root  # noqa: PLC0415
 
     unfinished = session.registry.operations(unfinished=True)
     if any(each.kind == kind and "new" in json.loads(each.state) for each in unfinished):
@@ -163,15 +163,15 @@ def root_steps(session: Session, arguments: dict[str, Any], given: dict[str, Any
 
 
 def _steps(session: Session, kind: str, arguments: dict[str, Any], given: dict[str, Any]) -> "Sequence[Step]":
-    from handclasp.authority.rotate_issuer import issuer_rotation_steps  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_issuer import issuer_rotation_steps  # noqa: PLC0415
 
     return issuer_rotation_steps(kind, _rotation(session, arguments, given))
 
 
 def _rotation(session: Session, arguments: dict[str, Any], given: dict[str, Any]) -> "Rotation":
-    from handclasp.authority.gateway_evidence import Answer, Evidence  # noqa: PLC0415
     from handclasp.authority.issuers import certificate_of  # noqa: PLC0415
-    from handclasp.authority.rotate_issuer import Rotation  # noqa: PLC0415
+    from handclasp.authority.rotation.gateway_evidence import Answer, Evidence  # noqa: PLC0415
+    from handclasp.authority.rotation.rotate_issuer import Rotation  # noqa: PLC0415
     from handclasp.cli.rotate.reissuing import reissue_of_issuer  # noqa: PLC0415
     from handclasp.registry.records import IssuerKind, IssuerStatus  # noqa: PLC0415
     from handclasp.verify.canary import ask_gateway  # noqa: PLC0415

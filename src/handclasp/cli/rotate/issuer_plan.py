@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any
 
-from handclasp.authority.gateway_evidence import live_gateways
-from handclasp.authority.new_issuer import active_root, replaced_intermediates
 from handclasp.authority.probe import is_reserved
+from handclasp.authority.rotation.gateway_evidence import live_gateways
+from handclasp.authority.rotation.new_issuer import active_root, replaced_intermediates
 from handclasp.cli.context import Session
 from handclasp.cli.output import show_facts, show_json
 from handclasp.registry.records import ClientStatus

@@ -3,7 +3,7 @@
 from functools import partial
 
 from handclasp import bootstrap
-from handclasp.authority.reissue import Reissue
+from handclasp.authority.rotation.reissue import Reissue
 from handclasp.cli.context import Session
 
 

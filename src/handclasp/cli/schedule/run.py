@@ -59,7 +59,7 @@ def run(ctx: click.Context, as_json: bool) -> None:
 
 def _await_reports(ticking: "Ticking") -> None:
     """Who is superseded depends on what gateways have seen: after a machine slept, let them speak first."""
-    from handclasp.authority.gateway_evidence import live_gateways  # noqa: PLC0415
+    from handclasp.authority.rotation.gateway_evidence import live_gateways  # noqa: PLC0415
 
     deadline = time.monotonic() + _REPORT_SECONDS
     while live_gateways(ticking.session.registry)[1] and time.monotonic() < deadline:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from cryptography import x509
 
-from handclasp.authority.ending import Ending
+from handclasp.authority.expiry.ending import Ending
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.recording import epoch
 from handclasp.errors import InvalidInput

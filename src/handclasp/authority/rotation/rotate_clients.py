@@ -12,15 +12,15 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
-from handclasp.authority.due import Rotation, is_due
-from handclasp.authority.operation import Run, Step
+from handclasp.authority.operations.operation import Run, Step
 from handclasp.authority.practice import Practice
 from handclasp.authority.probe import is_reserved
-from handclasp.authority.reissue import PAGE, Reissue, reissue
-from handclasp.authority.reissue_choice import choose
-from handclasp.authority.replacement import is_replaced
-from handclasp.authority.signing_pool import OpenCustody
-from handclasp.authority.supersede import supersede_due
+from handclasp.authority.rotation.due import Rotation, is_due
+from handclasp.authority.rotation.reissue import PAGE, Reissue, reissue
+from handclasp.authority.rotation.reissue_choice import choose
+from handclasp.authority.rotation.replacement import is_replaced
+from handclasp.authority.rotation.signing_pool import OpenCustody
+from handclasp.authority.rotation.supersede import supersede_due
 from handclasp.delivery.port import Delivery
 from handclasp.registry.port import Registry
 from handclasp.registry.records import Client, Holding

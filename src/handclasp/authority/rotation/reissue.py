@@ -22,16 +22,16 @@ from itertools import groupby, islice
 
 from cryptography import x509
 
-from handclasp.authority.bulk_signing import Signed
-from handclasp.authority.gateway_evidence import behind, wait_until_served
 from handclasp.authority.issuers import signing_issuer
-from handclasp.authority.operation import Run
+from handclasp.authority.operations.operation import Run
 from handclasp.authority.practice import Practice
-from handclasp.authority.reissue_choice import Choice, Renewal, choose
-from handclasp.authority.reissue_unfinished import Unfinished, read_noted, unfinished
-from handclasp.authority.reissue_writing import Committed, Issue, Writer
-from handclasp.authority.replacement import is_replaced
-from handclasp.authority.signing_pool import OpenCustody, Sign, bulk_signing
+from handclasp.authority.rotation.bulk_signing import Signed
+from handclasp.authority.rotation.gateway_evidence import behind, wait_until_served
+from handclasp.authority.rotation.reissue_choice import Choice, Renewal, choose
+from handclasp.authority.rotation.reissue_unfinished import Unfinished, read_noted, unfinished
+from handclasp.authority.rotation.reissue_writing import Committed, Issue, Writer
+from handclasp.authority.rotation.replacement import is_replaced
+from handclasp.authority.rotation.signing_pool import OpenCustody, Sign, bulk_signing
 from handclasp.delivery.port import Delivery
 from handclasp.pki.keys import spki
 from handclasp.pki.pem import der_pem

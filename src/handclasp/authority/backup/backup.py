@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from handclasp.authority.backup_archive import Archive, Manifest
+from handclasp.authority.backup.backup_archive import Archive, Manifest
 from handclasp.authority.recording import details
 from handclasp.custody.port import Custody
 from handclasp.delivery.port import Delivery

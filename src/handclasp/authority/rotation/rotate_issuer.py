@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handclasp.authority.gateway_evidence import Evidence, confirm, issue_canaries
-from handclasp.authority.idle import wait_until_idle
-from handclasp.authority.lock_out import LockedOut, confirm_lock_out, locked_out
-from handclasp.authority.new_issuer import NewIssuers, new_hierarchy, new_intermediate
-from handclasp.authority.operation import Run, Step
+from handclasp.authority.operations.operation import Run, Step
 from handclasp.authority.probe import Probe, revoke_probe
 from handclasp.authority.publish import publish
 from handclasp.authority.recording import epoch
-from handclasp.authority.reissue import Reissue, reissue
+from handclasp.authority.rotation.gateway_evidence import Evidence, confirm, issue_canaries
+from handclasp.authority.rotation.idle import wait_until_idle
+from handclasp.authority.rotation.lock_out import LockedOut, confirm_lock_out, locked_out
+from handclasp.authority.rotation.new_issuer import NewIssuers, new_hierarchy, new_intermediate
+from handclasp.authority.rotation.reissue import Reissue, reissue
 from handclasp.custody.port import Custody
 from handclasp.errors import Interrupted
 from handclasp.registry.records import CertificateStatus, IssuerStatus, RevocationReason

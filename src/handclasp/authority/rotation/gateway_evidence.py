@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from handclasp.authority.issuers import signing_by
-from handclasp.authority.operation import Run
+from handclasp.authority.operations.operation import Run
 from handclasp.authority.practice import Practice
 from handclasp.authority.probe import VERIFY_ENVIRONMENT, Probe, issue_revocable
 from handclasp.custody.port import Custody

@@ -8,7 +8,7 @@ and never leaving it) he cannot compute; a checkpoint printed or stored elsewher
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from handclasp.authority.checkpoint_due import is_due
+from handclasp.authority.audit.checkpoint_due import is_due
 from handclasp.authority.recording import details
 from handclasp.custody.port import Custody
 from handclasp.errors import KeyUnavailable

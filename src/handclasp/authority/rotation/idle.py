@@ -7,11 +7,11 @@ A gateway says since when it is awake, and that moves on by as long as it slept 
 from collections.abc import Callable, Iterator, Set
 from datetime import datetime, timedelta
 
-from handclasp.authority.gateway_evidence import live_gateways, still_serving_with
-from handclasp.authority.lock_out import confirm_lock_out, locked_out
-from handclasp.authority.operation import NotYet, Run
+from handclasp.authority.operations.operation import NotYet, Run
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.recording import epoch
+from handclasp.authority.rotation.gateway_evidence import live_gateways, still_serving_with
+from handclasp.authority.rotation.lock_out import confirm_lock_out, locked_out
 from handclasp.errors import LockOutRefused
 from handclasp.registry.port import Reader
 from handclasp.registry.records import ClientStatus, Holding

@@ -7,8 +7,8 @@ for by the next run. A message is remembered right after it was taken: only a cr
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from handclasp.authority.ending import Ending, sentence
-from handclasp.authority.threshold import Threshold, crossed
+from handclasp.authority.expiry.ending import Ending, sentence
+from handclasp.authority.expiry.threshold import Threshold, crossed
 from handclasp.errors import NoticeFailed
 from handclasp.notice.port import Channel, Notice
 from handclasp.registry.port import Registry

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from handclasp.authority.lease import is_gone
-from handclasp.authority.operation import STOPPED_BEFORE
+from handclasp.authority.operations.lease import is_gone
+from handclasp.authority.operations.operation import STOPPED_BEFORE
 from handclasp.authority.recording import details
 from handclasp.registry.operations import Operation, OperationStatus
 from handclasp.registry.port import Registry

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from handclasp.authority.backup import certificate_of
-from handclasp.authority.backup_archive import Archive
-from handclasp.authority.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.backup.backup import certificate_of
+from handclasp.authority.backup.backup_archive import Archive
 from handclasp.authority.publish import publish
 from handclasp.authority.recording import details
+from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
 from handclasp.custody.port import Custody
 from handclasp.delivery.port import Credential, Delivery
 from handclasp.errors import AlreadyEstablished, DeliveryFailed, InvalidInput, KeyUnavailable, StateInUse

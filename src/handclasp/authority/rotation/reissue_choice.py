@@ -8,8 +8,8 @@ was delivered in its time: so it replaces all of these. A key that the client ma
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from handclasp.authority.bulk_signing import Order
 from handclasp.authority.probe import is_reserved
+from handclasp.authority.rotation.bulk_signing import Order
 from handclasp.registry.records import Certificate, Client, ClientStatus, Holding
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from handclasp.authority.checkpoint import is_signed
+from handclasp.authority.audit.checkpoint import is_signed
 from handclasp.registry.audit_chain import GENESIS, broken_at
 from handclasp.registry.port import Registry
 from handclasp.registry.records import AuditCheckpoint, AuditEntry

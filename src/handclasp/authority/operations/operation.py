@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from handclasp.authority.lease import LEASE_SECONDS, is_gone, this_process
+from handclasp.authority.operations.lease import LEASE_SECONDS, is_gone, this_process
 from handclasp.authority.recording import details
 from handclasp.errors import HandclaspError, Interrupted, LeaseHeld, LeaseLost, RegistryError, TransitionRefused
 from handclasp.registry.operations import Operation, OperationStatus

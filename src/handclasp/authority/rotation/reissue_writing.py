@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from handclasp.authority.bulk_signing import Signed
 from handclasp.authority.enrol import refuse_foreign_key, refuse_retired
 from handclasp.authority.issuers import Signing
-from handclasp.authority.operation import Run
-from handclasp.authority.reissue_choice import Renewal
-from handclasp.authority.reissue_unfinished import Entry, noted
+from handclasp.authority.operations.operation import Run
+from handclasp.authority.rotation.bulk_signing import Signed
+from handclasp.authority.rotation.reissue_choice import Renewal
+from handclasp.authority.rotation.reissue_unfinished import Entry, noted
 from handclasp.delivery.port import Credential, Delivery, Staged
 from handclasp.errors import DeliveryFailed, HandclaspError, KeyUnavailable, RequestRejected
 from handclasp.pki.pem import certificate_pem

@@ -17,9 +17,9 @@ from multiprocessing import get_context
 
 from cryptography import x509
 
-from handclasp.authority.bulk_signing import BulkSigner, Order, Signed
 from handclasp.authority.issuers import Signing
 from handclasp.authority.practice import Practice
+from handclasp.authority.rotation.bulk_signing import BulkSigner, Order, Signed
 from handclasp.custody.port import Custody
 from handclasp.errors import HandclaspError, SigningFailed
 from handclasp.pki.issuance import IssuingAuthority

@@ -7,13 +7,13 @@ again, is another event.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from handclasp.authority.due import Rotation, is_due
-from handclasp.authority.ending import time_text
-from handclasp.authority.expiry import newest_held
-from handclasp.authority.gateway_evidence import SILENT_SECONDS
-from handclasp.authority.gone_over import Pair, judge
-from handclasp.authority.replacement import replacement
-from handclasp.authority.telling import Occasion, of_event
+from handclasp.authority.expiry.ending import time_text
+from handclasp.authority.expiry.expiry import newest_held
+from handclasp.authority.rotation.gone_over import Pair, judge
+from handclasp.authority.expiry.telling import Occasion, of_event
+from handclasp.authority.rotation.due import Rotation, is_due
+from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.rotation.replacement import replacement
 from handclasp.registry.operations import OperationStatus
 from handclasp.registry.port import Reader
 from handclasp.registry.records import ClientStatus

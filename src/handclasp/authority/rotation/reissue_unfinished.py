@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from handclasp.authority.reissue_choice import Renewal
+from handclasp.authority.rotation.reissue_choice import Renewal
 from handclasp.delivery.port import Delivery
 from handclasp.errors import DeliveryFailed
 from handclasp.pki.pem import first_der

@@ -1,0 +1,1 @@
+"""The audit trail: signed checkpoints, and the whole of it verified."""

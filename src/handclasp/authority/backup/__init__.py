@@ -1,0 +1,1 @@
+"""Backup and restore: everything in one file, and never a revocation less."""

@@ -1,0 +1,1 @@
+"""What ends and what went wrong: found, judged by thresholds, and told once."""

@@ -1,0 +1,1 @@
+"""Operations: run step by step under a lease, taken up after a crash, retried by a schedule."""
