@@ -20,7 +20,8 @@ from bench.deployment import ACTOR, establish_authority
 from bench.instructions import NoCounter, counter, per_iteration, python
 from handclasp.authority.enrol import Enrolment, certify
 from handclasp.authority.issuers import Signing, signing_issuer
-from handclasp.authority.operations.operation import Run, begin, perform
+from handclasp.authority.operations.operation import Run, perform
+from handclasp.authority.operations.taking import begin
 from handclasp.authority.recording import epoch
 from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS
 from handclasp.cli.context import Session

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from handclasp.authority.operations.operation import Run, Step, abandon, begin, perform, take_up
+from handclasp.authority.operations.operation import Run, Step, perform
+from handclasp.authority.operations.taking import abandon, begin, take_up
 from handclasp.authority.probe import Probe
 from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
 from handclasp.authority.rotation.lock_out import LockedOut, locked_out

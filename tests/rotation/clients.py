@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from handclasp.authority.handover import hand_over
-from handclasp.authority.operations.operation import Event, Run, begin, perform
+from handclasp.authority.operations.operation import Event, Run, perform
+from handclasp.authority.operations.taking import begin
 from handclasp.authority.rotation.rotate_clients import (
     ROTATE_CLIENTS,
     ClientRotation,

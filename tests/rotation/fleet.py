@@ -6,7 +6,8 @@ from pathlib import Path
 
 from handclasp.authority.enrol import renew
 from handclasp.authority.issuers import signing_by
-from handclasp.authority.operations.operation import Run, Step, begin
+from handclasp.authority.operations.operation import Run, Step
+from handclasp.authority.operations.taking import begin
 from handclasp.authority.probe import Probe
 from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
 from handclasp.authority.rotation.new_issuer import new_intermediate

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handclasp.authority.rotation.gone_over import Pair, judge
 from handclasp.authority.revoke import revoke_certificate
+from handclasp.authority.rotation.gone_over import Pair, judge
 from handclasp.authority.rotation.replacement import replacement
 from handclasp.authority.rotation.supersede import LISTEN_SECONDS, Superseded, supersede_due
 from handclasp.registry.audit_chain import broken_at

@@ -8,7 +8,8 @@ import pytest
 from cryptography import x509
 
 from handclasp.authority.handover import hand_over
-from handclasp.authority.operations.operation import Run, Step, begin, perform
+from handclasp.authority.operations.operation import Run, Step, perform
+from handclasp.authority.operations.taking import begin
 from handclasp.authority.publish import publish
 from handclasp.authority.rotation.gateway_evidence import Answer, Evidence
 from handclasp.authority.rotation.reissue import Reissue

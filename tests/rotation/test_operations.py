@@ -10,7 +10,8 @@ import pytest
 
 from handclasp.authority.operations import operation as module
 from handclasp.authority.operations.lease import LEASE_SECONDS, is_gone, this_process
-from handclasp.authority.operations.operation import NotYet, Run, Step, abandon, begin, perform, take_up
+from handclasp.authority.operations.operation import NotYet, Run, Step, perform
+from handclasp.authority.operations.taking import abandon, begin, take_up
 from handclasp.errors import (
     GatewayFailed,
     HandclaspError,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handclasp import bootstrap
-from handclasp.authority.operations.operation import begin
+from handclasp.authority.operations.taking import begin
 from handclasp.cli import operation_run, scheduled
 from handclasp.cli.context import Session
 from handclasp.cli.scheduled import PARTS, Outcome, Ticking, tick

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from handclasp.authority.operations.operation import begin
+from handclasp.authority.operations.taking import begin
 from handclasp.cli import operation_run, scheduled
 from handclasp.cli.context import Session
 from handclasp.cli.scheduled import PARTS, Outcome, Ticking

@@ -74,7 +74,7 @@ def resume(
         _say_done(known, as_json=as_json)
         return
     steps = steps_of(session, known, given)
-    from handclasp.authority.operations.operation import take_up  # noqa: PLC0415
+    from handclasp.authority.operations.taking import take_up  # noqa: PLC0415
 
     taken = take_up(operation_id, registry=session.registry, actor=session.actor)
     done = run_operation(session, taken, steps, as_json=as_json)
@@ -87,7 +87,7 @@ def resume(
 @click.pass_obj
 def abandon(session: Session, operation_id: str, as_json: bool) -> None:
     """Give an operation up. What its steps did stays; an issuer that does not issue yet is withdrawn."""
-    from handclasp.authority.operations.operation import abandon as give_up  # noqa: PLC0415
+    from handclasp.authority.operations.taking import abandon as give_up  # noqa: PLC0415
     from handclasp.authority.rotation.withdraw import withdraw_pending  # noqa: PLC0415
 
     given_up = give_up(operation_id, registry=session.registry, actor=session.actor)

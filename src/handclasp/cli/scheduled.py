@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from handclasp.authority.operations.operation import Run, begin, perform, take_up
+from handclasp.authority.operations.operation import Run, perform
 from handclasp.authority.operations.retry import RetryPolicy, Verdict, before_retry, count_failure, give_up, verdict
+from handclasp.authority.operations.taking import begin, take_up
 from handclasp.cli.boundary import words
 from handclasp.cli.context import Session
 from handclasp.errors import HandclaspError, Interrupted, LeaseHeld

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from handclasp.authority.expiry.ending import time_text
 from handclasp.authority.expiry.expiry import newest_held
-from handclasp.authority.rotation.gone_over import Pair, judge
 from handclasp.authority.expiry.telling import Occasion, of_event
 from handclasp.authority.rotation.due import Rotation, is_due
 from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.rotation.gone_over import Pair, judge
 from handclasp.authority.rotation.replacement import replacement
 from handclasp.registry.operations import OperationStatus
 from handclasp.registry.port import Reader

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from handclasp.authority.rotation.gone_over import Pair, Verdict, judge
 from handclasp.authority.recording import details
 from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
+from handclasp.authority.rotation.gone_over import Pair, Verdict, judge
 from handclasp.authority.rotation.replacement import replacement
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.port import Change, Reader, Registry

@@ -53,7 +53,7 @@ def clients(
     with the new one. A client that made its own key is told, and never given another. With --json each event is a
     line. Killed or interrupted, the same command goes on where it stopped.
     """
-    from handclasp.authority.operations.operation import begin  # noqa: PLC0415
+    from handclasp.authority.operations.taking import begin  # noqa: PLC0415
     from handclasp.authority.rotation.rotate_clients import ROTATE_CLIENTS, is_anything_to_do  # noqa: PLC0415
     from handclasp.cli.operation_run import run_operation  # noqa: PLC0415
     from handclasp.registry.operations import OperationStatus  # noqa: PLC0415

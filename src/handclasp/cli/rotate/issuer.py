@@ -88,7 +88,7 @@ def root(ctx: click.Context, **given: Any) -> None:
 
 
 def _rotate(ctx: click.Context, kind: str, given: dict[str, Any]) -> None:
-    from handclasp.authority.operations.operation import begin  # noqa: PLC0415
+    from handclasp.authority.operations.taking import begin  # noqa: PLC0415
     from handclasp.authority.rotation.rotate_issuer import AFTER_REISSUE, ROTATE_ISSUER, ROTATE_ROOT  # noqa: PLC0415
     from handclasp.cli.operation_run import run_operation  # noqa: PLC0415
     from handclasp.registry.operations import OperationStatus  # noqa: PLC0415
