@@ -47,7 +47,7 @@ def damaged(state: Path) -> None:
         journal.unlink()
 
 
-@pytest.mark.parametrize("before", [nothing, living, damaged])
+@pytest.mark.parametrize("before", [pytest.param(nothing, marks=pytest.mark.slow), living, damaged])
 def test_a_restore_killed_at_any_write_is_finished_by_the_same_command(
     before: Callable[[Path], None], original: Authority, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ class OnDisk(Restoring, Rotating, Passing):
     open_world = staticmethod(on_disk)
 
 
-@pytest.mark.parametrize(("machine", "stories"), [(InMemory, 60), (OnDisk, 30)])
+@pytest.mark.parametrize(("machine", "stories"), [(InMemory, 40), (OnDisk, 20)])
 def test_the_invariants_hold_in_every_story(machine: type[Machine], stories: int) -> None:
     # A story that fails is told as it is: to find a shorter one takes minutes, and the slow run does.
     chosen = settings(max_examples=stories, stateful_step_count=25, derandomize=True, phases=[Phase.generate])

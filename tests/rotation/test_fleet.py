@@ -87,6 +87,7 @@ def _resumed(world: World, operation: str) -> bool:
     return status == "done"
 
 
+@pytest.mark.slow
 def test_a_gateway_killed_in_the_middle_is_named_and_not_waited_for_for_ever(fleet: Fleet) -> None:
     with (
         fleet.here.serving("up"),
