@@ -184,6 +184,8 @@ def test_abandoned_before_it_issues_the_new_issuer_is_withdrawn(in_use: Terminal
     store.rmdir()
     done = in_use(f"operation abandon {known['operation']} --json")
     assert (done.code, done.json["status"], len(done.json["withdrawn"])) == (0, "abandoned", 1)
+    again = in_use(f"operation abandon {known['operation']} --json")
+    assert (again.code, again.json["withdrawn"]) == (0, [])
     assert issuers(in_use)["CN=Handclasp Issuing CA 2"] == "retired"
     assert issuers(in_use)["CN=Handclasp Issuing CA 1"] == "active"
     assert in_use("ca verify").code == 0

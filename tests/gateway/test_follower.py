@@ -190,6 +190,13 @@ def test_a_trust_store_that_was_emptied_denies_everybody_within_seconds(world: W
     assert world.proxy.lets_in() == {acme(world)}
 
 
+def test_an_emptied_trust_store_is_seen_although_the_clock_was_set_back(world: World) -> None:
+    world.truststore.publish(b"")
+    world.now -= timedelta(minutes=1)
+    world.step()
+    assert world.proxy.lets_in() == set()
+
+
 def test_a_trust_store_that_is_no_pem_stops_the_follower_before_the_proxy_hears_of_it(world: World) -> None:
     world.truststore.publish(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
     world.now += timedelta(seconds=news.TRUST_POLL_SECONDS)

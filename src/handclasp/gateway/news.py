@@ -100,7 +100,8 @@ class Source:
 
     def _read(self, now: int) -> News | None:
         self._unread |= self.registry.has_changed()
-        is_due = now - self.trust_checked >= TRUST_POLL_SECONDS
+        # However the clock was set: seen late is seen in five seconds, not when it has caught up.
+        is_due = abs(now - self.trust_checked) >= TRUST_POLL_SECONDS
         if not self._unread and not is_due:
             return None
         revision = self.registry.revision() if self._unread else self._known
