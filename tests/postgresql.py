@@ -1,6 +1,6 @@
 """A PostgreSQL server of the tests' own: started when the first test asks for it, with a new database for each test.
 
-Where there is no PostgreSQL the tests that need it are skipped, unless HANDCLASP_REQUIRE_POSTGRESQL is 1.
+Where there is no PostgreSQL the tests that need it are skipped, unless TESTS_REQUIRE_POSTGRESQL is 1.
 """
 
 import os
@@ -146,7 +146,7 @@ def start_postgresql() -> Iterator[Callable[[], Server]]:
     programs = _programs()
     if programs is None or shutil.which("setpriv") is None:
         reason = "there is no PostgreSQL here: install Debian's package postgresql"
-        if os.environ.get("HANDCLASP_REQUIRE_POSTGRESQL") == "1":
+        if os.environ.get("TESTS_REQUIRE_POSTGRESQL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     started: list[tuple[Server, Path]] = []

@@ -88,12 +88,13 @@ def resume(
 def abandon(session: Session, operation_id: str, as_json: bool) -> None:
     """Give an operation up. What its steps did stays; an issuer that does not issue yet is withdrawn."""
     from handclasp.authority.operations.taking import abandon as give_up  # noqa: PLC0415
-    from handclasp.authority.rotation.withdraw import withdraw_pending  # noqa: PLC0415
+    from handclasp.authority.rotation.withdraw import settle_deliveries, withdraw_pending  # noqa: PLC0415
 
     given_up = session.registry.operation(operation_id)
     # Abandoned already, and killed before the rest: that is done now.
     if given_up.status is not OperationStatus.ABANDONED:
         given_up = give_up(operation_id, registry=session.registry, actor=session.actor)
+    settle_deliveries(given_up, registry=session.registry, delivery=session.delivery, actor=session.actor)
     withdrawn = withdraw_pending(
         given_up, registry=session.registry, truststore=session.truststore, actor=session.actor, now=session.now
     )

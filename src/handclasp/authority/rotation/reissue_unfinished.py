@@ -52,7 +52,7 @@ def unfinished(entries: Sequence[Entry], registry: Reader, delivery: Delivery, i
             continue
         rekey = made.public_key_id != before.public_key_id
         also = tuple(c for c in registry.certificates(client.client_id) if _goes_with(c, before, rekey=rekey))
-        is_lost = made.issuer_id != issuer_id or (rekey and not _is_there(made, delivery))
+        is_lost = made.issuer_id != issuer_id or (rekey and not is_there(made, delivery))
         yield Unfinished(Renewal(client, before, also, rekey), made, is_lost)
 
 
@@ -68,7 +68,7 @@ def _goes_with(certificate: Certificate, before: Certificate, *, rekey: bool) ->
     )
 
 
-def _is_there(made: Certificate, delivery: Delivery) -> bool:
+def is_there(made: Certificate, delivery: Delivery) -> bool:
     """Whether its files, and so its key, were delivered before the run ended."""
     try:
         return first_der(delivery.collect(made.client_id or "").get("client.pem", b"")) == made.der
