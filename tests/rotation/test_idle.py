@@ -85,7 +85,7 @@ def test_it_counts_from_the_last_sighting(waiting: Waiting) -> None:
     )
     assert seen > 10
     assert waiting.fleet.now - waiting.began == pytest.approx(5 * HOUR, abs=120)
-    assert any("1 clients still use an old certificate: acme" in line for line in waiting.fleet.told)
+    assert any("1 client still uses an old certificate: acme" in line for line in waiting.fleet.told)
 
 
 def test_a_gateway_whose_own_certificate_is_of_the_old_issuer_is_waited_for(waiting: Waiting) -> None:

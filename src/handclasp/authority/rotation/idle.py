@@ -147,7 +147,8 @@ def _words(in_use: list[Holding], servers: list[str]) -> str:
     users = sorted({h.client.client_id for h in in_use})
     if users:
         more = f" and {len(users) - 5} more" if len(users) > 5 else ""  # noqa: PLR2004 - a line for people
-        return f"{len(users)} clients still use an old certificate: {', '.join(users[:5])}{more}"
+        many = f"{len(users)} client{' still uses' if len(users) == 1 else 's still use'} an old certificate"
+        return f"{many}: {', '.join(users[:5])}{more}"
     if servers:
         return f"gateways whose own certificate is of the old issuer: {', '.join(servers)}"
     return "nobody is seen with an old certificate; watching"
