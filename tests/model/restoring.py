@@ -44,13 +44,16 @@ class Restoring(Operating):
             return
         archive = self.archives[-1 - which % len(self.archives)]
         self.restores += 1
-        try:
-            self._restore(archive, fault)
-        except InvalidInput:
-            assert self._is_too_old(archive)
-            return
-        except (Killed, HandclaspError):
-            self._restore(archive, None)
+        for struck in (fault, None):
+            try:
+                self._restore(archive, struck)
+                break
+            except InvalidInput:
+                assert self._is_too_old(archive)
+                return
+            except (Killed, HandclaspError):
+                if struck is None:
+                    raise
         self.left_behind = set()
         self.world.start_gateway()
         self.ledger.take_in(restored=True)
