@@ -93,7 +93,7 @@ class Story:
 @pytest.mark.parametrize(
     ("rekey", "overlap"),
     [
-        pytest.param(True, 0, id="new keys, superseded at once"),
+        pytest.param(True, 0, id="new keys, superseded at once", marks=pytest.mark.slow),
         pytest.param(False, 0, id="same keys, superseded at once", marks=pytest.mark.slow),
         pytest.param(True, 3_600, id="new keys, overlapping", marks=pytest.mark.slow),
         pytest.param(False, 3_600, id="same keys, overlapping", marks=pytest.mark.slow),
