@@ -6,13 +6,13 @@ not take the new file). Nobody depends on what a suspended or revoked client hol
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from cryptography import x509
 
 from handclasp.authority.expiry.ending import Ending
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.recording import epoch
+from handclasp.authority.rotation.holders import by_client
 from handclasp.errors import InvalidInput
 from handclasp.pki.naming import fingerprint
 from handclasp.pki.pem import load_certificates
@@ -98,18 +98,10 @@ def _handed(registry: Reader) -> Iterator[list[Holding]]:
 
     What was never handed over replaces nothing; if nothing was, the newest is what there is.
     """
-    for _, group in groupby(_holdings(registry), key=lambda holding: holding.client.client_id):
-        held = list(group)
+    for held in by_client(registry):
         if held[0].client.status is ClientStatus.ACTIVE and not is_reserved(held[0].client):
             handed = [h for h in held if h.certificate.delivered_at is not None] or held[-1:]
             yield sorted(handed, key=lambda h: h.certificate.delivered_at or 0)
-
-
-def _holdings(registry: Reader) -> Iterator[Holding]:
-    after = ""
-    while page := registry.holdings(after=after):
-        yield from page
-        after = page[-1].client.client_id
 
 
 def _of_one_client(handed: list[Holding], overlap: int) -> Iterator[Ending]:

@@ -11,12 +11,12 @@ from handclasp.authority.operations.operation import NotYet, Run
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.recording import epoch
 from handclasp.authority.rotation.gateway_evidence import live_gateways, still_serving_with
+from handclasp.authority.rotation.holders import by_client
 from handclasp.authority.rotation.lock_out import confirm_lock_out, locked_out
 from handclasp.errors import LockOutRefused
 from handclasp.registry.port import Reader
 from handclasp.registry.records import ClientStatus, Holding
 
-_PAGE = 500
 _SHORTEST, _LONGEST = 0.2, 30.0
 #: A run that is killed watches this much longer, at most (seconds).
 _REMEMBERED_EVERY = 30.0
@@ -133,10 +133,9 @@ def _survey(registry: Reader, old: Set[str], since: float) -> tuple[set[str], li
 
 def _held(registry: Reader, old: Set[str]) -> Iterator[Holding]:
     for issuer_id in sorted(old):
-        after = ""
-        while page := registry.holdings(issuer_id=issuer_id, after=after, clients=_PAGE):
-            yield from (held for held in page if not is_reserved(held.client))
-            after = page[-1].client.client_id
+        for held in by_client(registry, issuer_id):
+            if not is_reserved(held[0].client):
+                yield from held
 
 
 def _report_delay(registry: Reader) -> int:

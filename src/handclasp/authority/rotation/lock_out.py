@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 
 from handclasp.authority.probe import is_reserved
+from handclasp.authority.rotation.holders import by_client
 from handclasp.errors import LockOutRefused
 from handclasp.registry.port import Reader
 from handclasp.registry.records import CertificateStatus, ClientStatus, Holding
 
-_PAGE = 500
 #: Named one by one in a message; `--json` and `--dry-run` have them all.
 _SHOWN = 10
 
@@ -32,7 +31,7 @@ def locked_out(
     Active clients that hold a valid certificate of theirs and have been given none of another issuer; and, with
     `in_use_since`, those that have one and were seen since that moment, last with the old one. Streams.
     """
-    for held in _by_client(registry):
+    for held in by_client(registry):
         if held[0].client.status is not ClientStatus.ACTIVE or is_reserved(held[0].client):
             continue
         valid = [h for h in held if h.certificate.not_before <= now <= h.certificate.not_after]
@@ -69,14 +68,6 @@ def confirm_lock_out(found: list[LockedOut], named: int | None, what: str) -> No
     raise LockOutRefused(
         f"{what} would lock out {many}{instead}: {shown}{more}", hint=f"pass --lock-out {len(found)} if that is meant"
     )
-
-
-def _by_client(registry: Reader) -> Iterator[list[Holding]]:
-    after = ""
-    while page := registry.holdings(after=after, clients=_PAGE):
-        for _, held in groupby(page, key=lambda h: h.client.client_id):
-            yield list(held)
-        after = page[-1].client.client_id
 
 
 def _last_seen(held: Iterable[Holding]) -> int | None:

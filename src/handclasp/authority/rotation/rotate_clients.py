@@ -9,14 +9,14 @@ The operation's arguments say all there is to know, so that any process can take
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from handclasp.authority.operations.operation import Run, Step
 from handclasp.authority.practice import Practice
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.rotation.due import Rotation, is_due
-from handclasp.authority.rotation.reissue import PAGE, Reissue, reissue
+from handclasp.authority.rotation.holders import by_client
+from handclasp.authority.rotation.reissue import Reissue, reissue
 from handclasp.authority.rotation.reissue_choice import choose
 from handclasp.authority.rotation.replacement import is_replaced
 from handclasp.authority.rotation.signing_pool import OpenCustody
@@ -90,7 +90,7 @@ def client_rotation_steps(rotation: ClientRotation, arguments: dict[str, Any]) -
 def plan(registry: Registry, rotation: Rotation, arguments: dict[str, Any]) -> Iterator[Planned]:
     """What the operation would do now, client by client; it writes nothing. Streams."""
     select = _selection(rotation, arguments, registry.now)
-    for held in _by_client(registry):
+    for held in by_client(registry):
         choice = choose(
             held,
             rekey=arguments["rekey"],
@@ -151,14 +151,6 @@ def _selection(rotation: Rotation, arguments: dict[str, Any], now: Callable[[], 
         return not only_due or is_due(held.certificate, now(), rotation)
 
     return select
-
-
-def _by_client(registry: Registry) -> Iterator[list[Holding]]:
-    after = ""
-    while page := registry.holdings(after=after, clients=PAGE):
-        after = page[-1].client.client_id
-        for _, group in groupby(page, key=lambda h: h.client.client_id):
-            yield list(group)
 
 
 def _sleep(run: Run, seconds: float) -> bool:

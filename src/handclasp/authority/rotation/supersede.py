@@ -9,11 +9,11 @@ gateway that lives has reported.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
 
 from handclasp.authority.recording import details
 from handclasp.authority.rotation.gateway_evidence import SILENT_SECONDS
 from handclasp.authority.rotation.gone_over import Pair, Verdict, judge
+from handclasp.authority.rotation.holders import by_client
 from handclasp.authority.rotation.replacement import replacement
 from handclasp.registry.fleet import Sighting
 from handclasp.registry.port import Change, Reader, Registry
@@ -21,7 +21,6 @@ from handclasp.registry.records import Certificate, CertificateStatus, Client, H
 
 #: Longer than a gateway takes to report what it has seen (it does at least every 5 s).
 LISTEN_SECONDS = 6.0
-_PAGE = 500
 #: A revocation waits for the write lock: small transactions.
 _CHUNK = 100
 _EVER = 1 << 62
@@ -92,15 +91,11 @@ class _Due:
 
 def _pairs(registry: Registry) -> Iterator[Pair]:
     """Every certificate that lives and has been replaced by one that lives. One page of clients in memory."""
-    after = ""
-    while page := registry.holdings(after=after, clients=_PAGE):
-        after = page[-1].client.client_id
-        for _, group in groupby(page, key=lambda h: h.client.client_id):
-            held = list(group)
-            for each in held:
-                new = replacement(registry, each.certificate, held)
-                if new is not None:
-                    yield _pair(registry, each, new)
+    for held in by_client(registry):
+        for each in held:
+            new = replacement(registry, each.certificate, held)
+            if new is not None:
+                yield _pair(registry, each, new)
 
 
 def _pair(registry: Reader, held: Holding, new: Certificate) -> Pair:

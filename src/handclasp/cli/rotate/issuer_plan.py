@@ -5,6 +5,7 @@ from typing import Any
 
 from handclasp.authority.probe import is_reserved
 from handclasp.authority.rotation.gateway_evidence import live_gateways
+from handclasp.authority.rotation.holders import by_client
 from handclasp.authority.rotation.new_issuer import active_root, replaced_intermediates
 from handclasp.cli.context import Session
 from handclasp.cli.output import show_facts, show_json
@@ -12,7 +13,6 @@ from handclasp.registry.records import ClientStatus
 
 #: Certificates per second of one re-issue, deliveries included, on two cores (bench/README.md); half of it, to be safe.
 _PER_SECOND = 500
-_PAGE = 500
 #: On a line for people.
 _NAMED = 20
 
@@ -24,15 +24,13 @@ def show_plan(session: Session, kind: str, arguments: dict[str, Any], *, as_json
     counted: Counter[str] = Counter()
     names: dict[str, None] = {}
     for issuer in replaced:
-        after = ""
-        while page := registry.holdings(issuer_id=issuer.issuer_id, after=after, clients=_PAGE):
-            after = page[-1].client.client_id
-            for held in page:
-                if is_reserved(held.client) or held.client.status is ClientStatus.REVOKED:
-                    continue
-                names[held.client.client_id] = None
-                counted["certificates"] += 1
-                counted["own_csr"] += held.certificate.own_csr
+        for held in by_client(registry, issuer.issuer_id):
+            client = held[0].client
+            if is_reserved(client) or client.status is ClientStatus.REVOKED:
+                continue
+            names[client.client_id] = None
+            counted["certificates"] += len(held)
+            counted["own_csr"] += sum(each.certificate.own_csr for each in held)
     live, silent = live_gateways(registry)
     plan = {
         "kind": kind,
