@@ -1,10 +1,11 @@
 """The old issuer is retired on evidence: nobody seen with its certificates for so long, by gateways that were awake."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from handclasp.authority.operations.operation import NotYet
+from handclasp.authority.operations.operation import NotYet, Run
 from handclasp.authority.revoke import revoke_certificate
 from handclasp.authority.rotation.idle import REPORT_SECONDS, wait_until_idle
 from handclasp.registry.records import Certificate, RevocationReason
@@ -33,17 +34,28 @@ class Waiting:
             change.set_delivered(certificate.issuer_id, certificate.serial_number, at)
             change.set_replaced(certificate, replaced_by=new.fingerprint, supersede_at=at + 7 * DAY)
 
-    def wait(self, *, idle_for: int = DAY, deadline: int = 7 * DAY, lock_out: int | None = None) -> float:
-        """How long it waited."""
+    def until_idle(
+        self,
+        run: Run,
+        idle_for: timedelta,
+        *,
+        deadline: int = 7 * DAY,
+        lock_out: int | None = None,
+        again: Callable[[str], None] | None = None,
+    ) -> None:
         wait_until_idle(
-            self.fleet.run(),
+            run,
             {self.old_issuer},
-            idle_for=timedelta(seconds=idle_for),
+            idle_for=idle_for,
             deadline=int(self.began) + deadline,
             lock_out=lock_out,
-            again=self.again.append,
+            again=again or self.again.append,
             clock=self.fleet.clock,
         )
+
+    def wait(self, *, idle_for: int = DAY, deadline: int = 7 * DAY, lock_out: int | None = None) -> float:
+        """How long it waited."""
+        self.until_idle(self.fleet.run(), timedelta(seconds=idle_for), deadline=deadline, lock_out=lock_out)
         return self.fleet.now - self.began
 
 
@@ -74,15 +86,7 @@ def test_it_counts_from_the_last_sighting(waiting: Waiting) -> None:
 
     run = waiting.fleet.run()
     run.wait = see
-    wait_until_idle(
-        run,
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=2),
-        deadline=int(waiting.began) + 7 * DAY,
-        lock_out=None,
-        again=waiting.again.append,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(run, timedelta(hours=2))
     assert seen > 10
     assert waiting.fleet.now - waiting.began == pytest.approx(5 * HOUR, abs=120)
     assert any("1 client still uses an old certificate: acme" in line for line in waiting.fleet.told)
@@ -98,15 +102,7 @@ def test_a_gateway_whose_own_certificate_is_of_the_old_issuer_is_waited_for(wait
 
     run = waiting.fleet.run()
     run.wait = renew
-    wait_until_idle(
-        run,
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=1),
-        deadline=int(waiting.began) + HOUR,
-        lock_out=None,
-        again=waiting.again.append,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(run, timedelta(hours=1), deadline=HOUR)
     assert waiting.fleet.now - waiting.began == pytest.approx(10 * HOUR, abs=120)
 
 
@@ -119,15 +115,7 @@ def test_what_the_old_issuer_signed_at_the_last_moment_is_reissued(waiting: Wait
         waiting.again.append(issuer_id)
         waiting.replace(late)
 
-    wait_until_idle(
-        waiting.fleet.run(),
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=1),
-        deadline=int(waiting.began) + DAY,
-        lock_out=None,
-        again=again,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(waiting.fleet.run(), timedelta(hours=1), deadline=DAY, again=again)
     assert waiting.again == [waiting.old_issuer]
 
 
@@ -167,15 +155,7 @@ def test_a_machine_that_slept_two_days_saw_nobody_and_that_proves_nothing(waitin
 
     run = waiting.fleet.run()
     run.wait = sleep
-    wait_until_idle(
-        run,
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=24),
-        deadline=int(waiting.began) + 30 * DAY,
-        lock_out=None,
-        again=waiting.again.append,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(run, timedelta(hours=24), deadline=30 * DAY)
     assert waiting.fleet.now - waiting.began == pytest.approx(3 * DAY, abs=300)
 
 
@@ -193,30 +173,14 @@ def test_a_clock_that_is_set_shortens_the_wait_by_a_tick_or_two_at_most(waiting:
 
     run = waiting.fleet.run()
     run.wait = set_clock
-    wait_until_idle(
-        run,
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=6),
-        deadline=int(waiting.began) + 7 * DAY,
-        lock_out=None,
-        again=waiting.again.append,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(run, timedelta(hours=6))
     assert waiting.fleet.slept == pytest.approx(6 * HOUR, abs=180)
 
 
 def test_how_long_was_watched_survives_a_restart(waiting: Waiting) -> None:
     run = waiting.fleet.run()
     run.remember(observed=20 * HOUR)
-    wait_until_idle(
-        run,
-        {waiting.old_issuer},
-        idle_for=timedelta(hours=24),
-        deadline=int(waiting.began) + 7 * DAY,
-        lock_out=None,
-        again=waiting.again.append,
-        clock=waiting.fleet.clock,
-    )
+    waiting.until_idle(run, timedelta(hours=24))
     assert waiting.fleet.slept == pytest.approx(4 * HOUR, abs=60)
 
 
@@ -225,15 +189,7 @@ def looked_at(waiting: Waiting, idle_for: int) -> str:
     run = waiting.fleet.run()
     run.patient = False
     try:
-        wait_until_idle(
-            run,
-            {waiting.old_issuer},
-            idle_for=timedelta(seconds=idle_for),
-            deadline=int(waiting.began) + 7 * DAY,
-            lock_out=None,
-            again=waiting.again.append,
-            clock=waiting.fleet.clock,
-        )
+        waiting.until_idle(run, timedelta(seconds=idle_for))
     except NotYet as waits:
         return str(waits)
     return ""
